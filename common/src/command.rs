@@ -1,0 +1,231 @@
+//! Runs a program with a deadline, its input on stdin and its output bounded.
+
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::untrusted::Untrusted;
+
+/// Most output kept per stream, in bytes; a program that prints more fails.
+pub const OUTPUT_LIMIT_BYTES: u64 = 4 << 20;
+
+/// A program to run. Secrets go into `stdin`, never into an argument.
+#[derive(Debug)]
+pub struct Command {
+    program: OsString,
+    arguments: Vec<OsString>,
+    stdin: Vec<u8>,
+    deadline: Duration,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// What a program that ended with 0 printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// Why a program did not do its work; carries its command line.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("cannot run {command}")]
+    Spawn {
+        command: String,
+        source: std::io::Error,
+    },
+    #[error("{command} did not end within {seconds} s")]
+    Deadline { command: String, seconds: u64 },
+    #[error("{command} printed more than {OUTPUT_LIMIT_BYTES} bytes")]
+    TooMuchOutput { command: String },
+    #[error("{command} failed with {status}: {}", Untrusted(stderr))]
+    Failed {
+        command: String,
+        /// `exit code 3` or `signal 9`.
+        status: String,
+        /// The last lines of its stderr (stdout if that is empty).
+        stderr: String,
+    },
+}
+
+impl Command {
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            stdin: Vec::new(),
+            deadline: Duration::from_secs(60),
+            environment: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    #[must_use]
+    pub fn args<I, S>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<OsString>,
+    {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.stdin = content.into();
+        self
+    }
+
+    /// Default: 60 s.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs it to its end; kills it at the deadline.
+    ///
+    /// # Errors
+    /// Any end but exit code 0 within the deadline and the output limit.
+    pub async fn run(self) -> Result<Output, CommandError> {
+        let command = self.shown();
+        let seconds = self.deadline.as_secs();
+        let deadline = self.deadline;
+        match tokio::time::timeout(deadline, self.run_to_end(&command)).await {
+            Ok(result) => result,
+            Err(_) => Err(CommandError::Deadline { command, seconds }),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let mut shown = self.program.to_string_lossy().into_owned();
+        for argument in &self.arguments {
+            shown.push(' ');
+            shown.push_str(&argument.to_string_lossy());
+        }
+        shown
+    }
+
+    async fn run_to_end(self, command: &str) -> Result<Output, CommandError> {
+        let failed = |source| CommandError::Spawn {
+            command: command.to_owned(),
+            source,
+        };
+        let mut child = tokio::process::Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(self.environment)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let input = child.stdin.take();
+        let feed = async move {
+            if let Some(mut pipe) = input {
+                // A program that does not read its input is no error of ours.
+                let _ = pipe.write_all(&self.stdin).await;
+            }
+        };
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let out = read_limited(child.stdout.take(), &mut stdout);
+        let err = read_limited(child.stderr.take(), &mut stderr);
+        let ((), out, err) = tokio::join!(feed, out, err);
+        if out.map_err(failed)? || err.map_err(failed)? {
+            return Err(CommandError::TooMuchOutput {
+                command: command.to_owned(),
+            });
+        }
+        let status = child.wait().await.map_err(failed)?;
+        if status.success() {
+            return Ok(Output { stdout, stderr });
+        }
+        let status = match status.code() {
+            Some(code) => format!("exit code {code}"),
+            None => status.to_string(),
+        };
+        let said = if stderr.is_empty() { &stdout } else { &stderr };
+        Err(CommandError::Failed {
+            command: command.to_owned(),
+            status,
+            stderr: last_lines(said),
+        })
+    }
+}
+
+/// Reads to the end or to the limit; true when there was more.
+async fn read_limited(
+    pipe: Option<impl tokio::io::AsyncRead + Unpin>,
+    content: &mut Vec<u8>,
+) -> std::io::Result<bool> {
+    let Some(pipe) = pipe else { return Ok(false) };
+    pipe.take(OUTPUT_LIMIT_BYTES + 1)
+        .read_to_end(content)
+        .await?;
+    Ok(content.len() as u64 > OUTPUT_LIMIT_BYTES)
+}
+
+fn last_lines(output: &[u8]) -> String {
+    let text = String::from_utf8_lossy(output);
+    let lines: Vec<&str> = text.lines().rev().take(3).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn shell(script: &str) -> Result<Output, CommandError> {
+        Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdin("input")
+            .deadline(Duration::from_secs(5))
+            .run()
+            .await
+    }
+
+    #[tokio::test]
+    async fn input_and_output_pass() {
+        let output = shell("cat; echo e >&2").await.unwrap();
+        assert_eq!(output.stdout, b"input");
+        assert_eq!(output.stderr, b"e\n");
+    }
+
+    #[tokio::test]
+    async fn failures_name_the_command_and_its_last_words() {
+        let error = shell("echo first >&2; echo why >&2; exit 3")
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("failed with exit code 3: first / why"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_deadline_and_a_flood_end_it() {
+        let slow = Command::new("/bin/sleep")
+            .arg("30")
+            .deadline(Duration::from_millis(50));
+        assert!(matches!(
+            slow.run().await,
+            Err(CommandError::Deadline { .. })
+        ));
+        let flood = shell("exec cat /dev/zero").await;
+        assert!(matches!(flood, Err(CommandError::TooMuchOutput { .. })));
+    }
+}

@@ -1,0 +1,16 @@
+//! What `phoenix-hook` and `phoenix-guest-agent` share.
+//!
+//! Floor 0 (pure): [`vmid`], [`secret`], [`untrusted`], [`observed`], [`digest`], [`spec`], [`wire`].
+//! Floor 1 (effects): [`command`], [`fs`], [`retry`], [`log`].
+
+pub mod command;
+pub mod digest;
+pub mod fs;
+pub mod log;
+pub mod observed;
+pub mod retry;
+pub mod secret;
+pub mod spec;
+pub mod untrusted;
+pub mod vmid;
+pub mod wire;

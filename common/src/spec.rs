@@ -1,0 +1,129 @@
+//! What a guest and a stack shall be: the desired state that the hypervisor sends to the guest agent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Secret;
+use crate::vmid::Vmid;
+
+/// The infrastructure layer of one guest. A part that is `None` is not Phoenix's business there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuestSpec {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_setup: Option<BaseSetupSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<DockerSpec>,
+}
+
+/// Feature `base_setup`: what is declared is made so, nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseSetupSpec {
+    /// A login user that must exist (created with a home folder and bash, no password).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Lines that must stand in the user's `~/.ssh/authorized_keys`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ssh_authorized_keys: Vec<String>,
+    /// Debian packages that must be installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+    /// A name of the time zone database, such as `Europe/Berlin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// A locale that must exist and be the default, such as `en_US.UTF-8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+}
+
+/// Feature `docker`: installed, enabled and answering on its socket. Ends there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DockerSpec {}
+
+/// A stack as it shall run on a Swarm: what `docker stack deploy` would be given, and how to treat it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackSpec {
+    /// The stack's name, label `com.docker.stack.namespace`: `<environment>_<stack>` on a Swarm.
+    pub namespace: String,
+    pub compose: ComposeText,
+    /// Values for `${NAME}` in the compose file. Sent on stdin, never shown.
+    #[serde(default, with = "crate::secret::exposed_map")]
+    pub variables: BTreeMap<String, Secret>,
+    /// Contents for entries of the top-level `configs:` (and `secrets:`) of the compose file.
+    #[serde(default)]
+    pub files: Vec<StackFile>,
+    #[serde(default)]
+    pub placement: PlacementSpec,
+    #[serde(default)]
+    pub compat: Compat,
+    #[serde(default)]
+    pub resolve_image: ResolveImage,
+    /// The guest that every task of the stack is pinned to, where the manifest assigns the stack to a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_to: Option<Vmid>,
+    /// How long to wait for changed services to run their new spec, in seconds.
+    pub wait_seconds: u32,
+}
+
+/// A compose file's text and the name under which messages speak of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComposeText {
+    pub path: String,
+    pub text: String,
+}
+
+/// The content of one config or secret of the compose file, from a file on the hypervisor.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StackFile {
+    /// What the compose file says: the key under `configs:`, or a relative path in `file:`/`env_file:`.
+    pub name: String,
+    pub content_base64: String,
+}
+
+impl std::fmt::Debug for StackFile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The content may be a secret.
+        formatter
+            .debug_struct("StackFile")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Placement constraints added to the services of a stack, in Swarm's own words (`node.labels.gpu == true`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacementSpec {
+    #[serde(default)]
+    pub all_services: Vec<String>,
+    #[serde(default)]
+    pub services: BTreeMap<String, Vec<String>>,
+}
+
+/// How close to `docker stack deploy` a compose file is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compat {
+    /// Accepts and sends exactly what the docker CLI does.
+    Docker,
+    /// Accepts what is listed in the stack guide on top of it.
+    #[default]
+    Extended,
+}
+
+/// When an image's tag is resolved to a digest, as the option of `docker stack deploy`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResolveImage {
+    Always,
+    /// Only where the compose file's image text differs from the running service's.
+    #[default]
+    Changed,
+    Never,
+}
