@@ -1,1 +1,3 @@
+//! `phoenix-hook`: hookscript, worker and command line in one binary.
+
 fn main() {}

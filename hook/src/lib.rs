@@ -1,0 +1,4 @@
+//! The hypervisor side of Phoenix: hookscript, worker and the operator's command line.
+
+pub mod exit_code;
+pub mod paths;
