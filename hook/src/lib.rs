@@ -2,3 +2,4 @@
 
 pub mod exit_code;
 pub mod paths;
+pub mod plan;

@@ -1,0 +1,75 @@
+//! The steps a plan is made of. An action holds all it needs: nothing is decided while executing.
+
+use phoenix_common::spec::{GuestSpec, StackSpec};
+use phoenix_common::vmid::Vmid;
+use phoenix_common::wire::{Change, SwarmInit, SwarmNodeUpdate, SwarmRole};
+use serde::Serialize;
+
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    InstallAgent {
+        vmid: Vmid,
+        from: Option<String>,
+        to: String,
+    },
+    ApplyGuest {
+        vmid: Vmid,
+        #[serde(skip)]
+        spec: GuestSpec,
+        changes: Vec<Change>,
+    },
+    SwarmLeave {
+        vmid: Vmid,
+        swarm: String,
+        reason: String,
+    },
+    SwarmRemoveNode {
+        via: Vmid,
+        swarm: String,
+        node_id: String,
+        hostname: String,
+    },
+    SwarmInit {
+        vmid: Vmid,
+        swarm: String,
+        init: SwarmInit,
+    },
+    SwarmJoin {
+        vmid: Vmid,
+        swarm: String,
+        /// The manager that is asked for the token.
+        via: Vmid,
+        role: SwarmRole,
+        managers: Vec<String>,
+        advertise_address: String,
+    },
+    SwarmUpdateNode {
+        via: Vmid,
+        swarm: String,
+        update: SwarmNodeUpdate,
+    },
+    DeployStack {
+        via: Vmid,
+        swarm: String,
+        name: String,
+        #[serde(skip)]
+        spec: Box<StackSpec>,
+        changes: Vec<Change>,
+    },
+}
+
+impl Action {
+    /// The Swarm whose lock the action needs, if any.
+    pub fn swarm(&self) -> Option<&str> {
+        match self {
+            Self::InstallAgent { .. } | Self::ApplyGuest { .. } => None,
+            Self::SwarmLeave { swarm, .. }
+            | Self::SwarmRemoveNode { swarm, .. }
+            | Self::SwarmInit { swarm, .. }
+            | Self::SwarmJoin { swarm, .. }
+            | Self::SwarmUpdateNode { swarm, .. }
+            | Self::DeployStack { swarm, .. } => Some(swarm),
+        }
+    }
+}

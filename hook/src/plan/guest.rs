@@ -1,0 +1,174 @@
+//! The whole plan of one guest: infrastructure layer first, then Swarm, then stacks.
+
+use phoenix_common::observed::Observed;
+use phoenix_common::wire::{CloudInit, Docker, Facts, PROTOCOL_VERSION};
+
+use super::action::Action;
+use super::desired::Desired;
+use super::observed::{AgentState, HostState, ObservedGuest};
+use super::{Blocked, Plan, Waiting, stacks, swarm};
+
+/// Decides what brings the guest from `observed` to `desired`. A stage that is not done yet ends the plan:
+/// what comes after it is decided when it has been observed anew.
+pub fn plan(desired: &Desired, observed: &ObservedGuest) -> Plan {
+    let mut plan = Plan::default();
+    for key in &desired.unhandled {
+        plan.notices
+            .push(format!("{key}: declared, not handled by this version"));
+    }
+    if let Some(facts) = guest_answers(desired, observed, &mut plan) {
+        let docker_runs = infrastructure(desired, observed, facts, &mut plan);
+        if docker_runs && swarm::plan(desired, observed, facts, &mut plan) {
+            stacks::plan(desired, observed, &mut plan);
+        }
+    }
+    plan
+}
+
+fn wait(plan: &mut Plan, reason: impl Into<String>) {
+    plan.waiting.push(Waiting {
+        on: None,
+        reason: reason.into(),
+    });
+}
+
+/// The guest runs and an agent that speaks our protocol answers in it.
+fn guest_answers<'observed>(
+    desired: &Desired,
+    observed: &'observed ObservedGuest,
+    plan: &mut Plan,
+) -> Option<&'observed Facts> {
+    match &observed.host {
+        Observed::Known(HostState::Running) => {}
+        Observed::Known(state) => {
+            wait(plan, host_reason(state));
+            return None;
+        }
+        Observed::Unknown(reason) => {
+            wait(plan, reason.as_str());
+            return None;
+        }
+    }
+    match &observed.agent {
+        Observed::Unknown(reason) => wait(plan, reason.as_str()),
+        Observed::Known(AgentState::Missing) => install(desired, None, plan),
+        Observed::Known(AgentState::Present(facts)) => {
+            if agent_fits(desired, facts, plan) {
+                return Some(facts);
+            }
+        }
+    }
+    None
+}
+
+fn host_reason(state: &HostState) -> String {
+    match state {
+        HostState::Absent => "Proxmox has no such guest on any node".to_owned(),
+        HostState::OtherNode(node) => format!("it is on node {node}"),
+        HostState::Stopped => "it is stopped".to_owned(),
+        HostState::Locked(lock) => format!("Proxmox holds its lock ({lock})"),
+        HostState::NotRunning(state) => format!("QEMU is {state}: the guest does not run yet"),
+        HostState::Running => "it runs".to_owned(),
+    }
+}
+
+fn install(desired: &Desired, from: Option<String>, plan: &mut Plan) {
+    match &desired.carried_agent {
+        Some(to) => plan.actions.push(Action::InstallAgent {
+            vmid: desired.vmid,
+            from,
+            to: to.clone(),
+        }),
+        None => plan.blocked.push(Blocked {
+            what: "guest agent".to_owned(),
+            reason: "phoenix-guest-agent is missing in the guest and this node carries no package of it: reinstall phoenix-hook here".to_owned(),
+            refused: false,
+        }),
+    }
+}
+
+/// An older agent is replaced. A newer one is used as it is while its protocol range includes ours: two nodes
+/// of different versions must not swap the agent at every migration.
+fn agent_fits(desired: &Desired, facts: &Facts, plan: &mut Plan) -> bool {
+    let spoken = (facts.protocol_oldest..=facts.protocol_newest).contains(&PROTOCOL_VERSION);
+    let older = desired
+        .carried_agent
+        .as_deref()
+        .is_some_and(|carried| version(&facts.agent_version) < version(carried));
+    if older {
+        install(desired, Some(facts.agent_version.clone()), plan);
+    } else if !spoken {
+        plan.blocked.push(Blocked {
+            what: "guest agent".to_owned(),
+            reason: format!(
+                "phoenix-guest-agent {} in the guest speaks protocol {} to {}, this node {PROTOCOL_VERSION}: upgrade phoenix-hook on this node",
+                facts.agent_version, facts.protocol_oldest, facts.protocol_newest
+            ),
+            refused: true,
+        });
+    }
+    !older && spoken
+}
+
+/// `1.2.10` as numbers, so that it is newer than `1.2.9`; a suffix such as `~rc1` is not compared.
+fn version(text: &str) -> Vec<u64> {
+    text.split(['.', '-', '~', '+'])
+        .map_while(|part| part.parse().ok())
+        .collect()
+}
+
+/// The infrastructure layer; true when nothing is left to do in it and Docker answers, if it is asked for.
+fn infrastructure(
+    desired: &Desired,
+    observed: &ObservedGuest,
+    facts: &Facts,
+    plan: &mut Plan,
+) -> bool {
+    if let Some(job) = facts.running_jobs.first() {
+        wait(
+            plan,
+            format!("job {} ({}) is at work in the guest", job.job, job.work),
+        );
+        return false;
+    }
+    if facts.cloud_init == CloudInit::Running {
+        wait(plan, "cloud-init is still at work in the guest");
+        return false;
+    }
+    match &observed.guest_changes {
+        Observed::Unknown(reason) => {
+            wait(plan, reason.as_str());
+            return false;
+        }
+        Observed::Known(changes) if !changes.is_empty() => {
+            plan.actions.push(Action::ApplyGuest {
+                vmid: desired.vmid,
+                spec: desired.guest.clone(),
+                changes: changes.clone(),
+            });
+            return false;
+        }
+        Observed::Known(_) => {}
+    }
+    let needs_docker = desired.swarm.is_some() || !desired.stacks.is_empty();
+    match &facts.docker {
+        Observed::Known(Docker::Running { .. }) => true,
+        _ if !needs_docker => false,
+        Observed::Unknown(reason) => {
+            wait(plan, reason.as_str());
+            false
+        }
+        Observed::Known(_) if desired.guest.docker.is_some() => {
+            wait(plan, "Docker does not answer yet");
+            false
+        }
+        Observed::Known(_) => {
+            plan.blocked.push(Blocked {
+                what: "docker".to_owned(),
+                reason: "a Swarm role or stacks are declared, but Docker does not run in the guest: add \"docker\" to its features".to_owned(),
+                refused: false,
+            });
+            false
+        }
+    }
+}
