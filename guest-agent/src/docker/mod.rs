@@ -1,0 +1,6 @@
+//! The Docker engine of this guest.
+
+pub mod api_version;
+pub mod engine;
+pub mod error;
+mod http;
