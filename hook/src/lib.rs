@@ -1,5 +1,7 @@
 //! The hypervisor side of Phoenix: hookscript, worker and the operator's command line.
 
 pub mod exit_code;
+pub mod lock;
 pub mod paths;
 pub mod plan;
+pub mod record;

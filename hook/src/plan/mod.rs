@@ -11,6 +11,9 @@ pub mod pool;
 pub mod stacks;
 pub mod swarm;
 
+#[cfg(test)]
+mod tests;
+
 use action::Action;
 use phoenix_common::vmid::Vmid;
 use serde::Serialize;

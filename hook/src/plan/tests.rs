@@ -1,0 +1,388 @@
+//! Scenarios of the planner: what is declared, what is seen, what the plan says.
+
+use std::collections::BTreeMap;
+
+use phoenix_common::observed::Observed;
+use phoenix_common::spec::{DockerSpec, GuestSpec};
+use phoenix_common::vmid::Vmid;
+use phoenix_common::wire::{
+    Availability, Change, ChangeVerb, CloudInit, Docker, Facts, Membership, RunningJob, SwarmNode,
+    SwarmRole, SwarmView,
+};
+
+use super::desired::{Desired, SwarmDesired};
+use super::guest::plan;
+use super::observed::{AgentState, HostState, ManagerState, ObservedGuest, ObservedSwarm};
+
+fn vmid(number: u32) -> Vmid {
+    Vmid::new(number).unwrap()
+}
+
+fn desired(number: u32, role: SwarmRole) -> Desired {
+    let labels = [("gpu".to_owned(), "true".to_owned())];
+    Desired {
+        vmid: vmid(number),
+        carried_agent: Some("0.2.0".to_owned()),
+        guest: GuestSpec {
+            base_setup: None,
+            docker: Some(DockerSpec {}),
+        },
+        swarm: Some(SwarmDesired {
+            name: "default".to_owned(),
+            role,
+            labels: labels.into_iter().collect(),
+            address: Some(format!("192.168.77.{}", number - 990).parse().unwrap()),
+            managers: vec![vmid(1001)],
+            address_pool: Vec::new(),
+            guest_networks: vec!["192.168.77.0/24".parse().unwrap()],
+        }),
+        stacks: Vec::new(),
+        unhandled: Vec::new(),
+    }
+}
+
+fn facts(membership: Membership) -> Facts {
+    Facts {
+        agent_version: "0.2.0".to_owned(),
+        protocol_oldest: 1,
+        protocol_newest: 1,
+        boot_id: "b".to_owned(),
+        machine_id: "m".to_owned(),
+        hostname: "h".to_owned(),
+        os_id: "debian".to_owned(),
+        os_version: "12".to_owned(),
+        architecture: "x86_64".to_owned(),
+        addresses: vec!["192.168.77.11/24".to_owned()],
+        has_dpkg: true,
+        cloud_init: CloudInit::Absent,
+        docker: Observed::Known(Docker::Running {
+            version: "26.1.5".to_owned(),
+            api_version: "1.45".to_owned(),
+            engine_id: "e".to_owned(),
+            swarm: membership,
+        }),
+        running_jobs: Vec::new(),
+    }
+}
+
+fn worker() -> Membership {
+    Membership::Worker {
+        node_id: "node-worker".to_owned(),
+        node_address: "192.168.77.12".to_owned(),
+    }
+}
+
+fn manager(cluster: &str) -> Membership {
+    Membership::Manager {
+        node_id: "node-manager".to_owned(),
+        node_address: "192.168.77.11".to_owned(),
+        cluster_id: cluster.to_owned(),
+        error: String::new(),
+    }
+}
+
+fn node(id: &str, role: SwarmRole, labels: &[(&str, &str)]) -> SwarmNode {
+    let is_manager = role == SwarmRole::Manager;
+    let when = |text: &str| {
+        if is_manager {
+            text.to_owned()
+        } else {
+            String::new()
+        }
+    };
+    SwarmNode {
+        id: id.to_owned(),
+        hostname: "guest".to_owned(),
+        address: "192.168.77.11".to_owned(),
+        role,
+        availability: Availability::Active,
+        state: "ready".to_owned(),
+        is_leader: is_manager,
+        reachability: when("reachable"),
+        manager_address: when("192.168.77.11:2377"),
+        labels: labels
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+fn observed(own: Membership, managers: &[(u32, Observed<Option<Membership>>)]) -> ObservedGuest {
+    let state = |membership: &Option<Membership>| {
+        membership
+            .clone()
+            .map(|membership| ManagerState { membership })
+    };
+    let managers: BTreeMap<Vmid, Observed<Option<ManagerState>>> = managers
+        .iter()
+        .map(|(number, seen)| {
+            let seen = match seen {
+                Observed::Known(membership) => Observed::Known(state(membership)),
+                Observed::Unknown(reason) => Observed::Unknown(reason.clone()),
+            };
+            (vmid(*number), seen)
+        })
+        .collect();
+    ObservedGuest {
+        host: Observed::Known(HostState::Running),
+        agent: Observed::Known(AgentState::Present(Box::new(facts(own)))),
+        guest_changes: Observed::Known(Vec::new()),
+        swarm: Some(ObservedSwarm {
+            managers,
+            view: Observed::unknown("no manager is in a cluster"),
+        }),
+        stacks: BTreeMap::new(),
+    }
+}
+
+fn with_view(mut observed: ObservedGuest, nodes: Vec<SwarmNode>) -> ObservedGuest {
+    if let Some(swarm) = &mut observed.swarm {
+        let view = SwarmView {
+            cluster_id: "c1".to_owned(),
+            default_address_pool: Vec::new(),
+            nodes,
+        };
+        swarm.view = Observed::Known((vmid(1001), view));
+    }
+    observed
+}
+
+/// The plan as its one-line texts.
+fn shown(desired: &Desired, observed: &ObservedGuest) -> Vec<String> {
+    plan(desired, observed)
+        .to_string()
+        .lines()
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+const ALL_LABELS: [(&str, &str); 3] = [
+    ("gpu", "true"),
+    ("phoenix.vmid", "1002"),
+    ("phoenix.managed", "gpu"),
+];
+
+#[test]
+fn a_guest_that_does_not_run_is_waited_for() {
+    let desired = desired(1002, SwarmRole::Worker);
+    for (state, wanted) in [
+        (
+            Observed::Known(HostState::Stopped),
+            "… waits: it is stopped",
+        ),
+        (
+            Observed::Known(HostState::OtherNode("pve2".into())),
+            "… waits: it is on node pve2",
+        ),
+        (
+            Observed::Known(HostState::NotRunning("inmigrate".into())),
+            "… waits: QEMU is inmigrate: the guest does not run yet",
+        ),
+        (Observed::unknown("pmxcfs hangs"), "… waits: pmxcfs hangs"),
+    ] {
+        let mut seen = observed(Membership::Inactive, &[]);
+        seen.host = state;
+        assert_eq!(shown(&desired, &seen), [wanted]);
+    }
+}
+
+#[test]
+fn the_agent_comes_before_everything_and_is_never_downgraded() {
+    let desired = desired(1002, SwarmRole::Worker);
+    let mut seen = observed(Membership::Inactive, &[]);
+    seen.agent = Observed::Known(AgentState::Missing);
+    assert_eq!(
+        shown(&desired, &seen),
+        ["+ install phoenix-guest-agent 0.2.0"]
+    );
+    for (version, protocols, wanted) in [
+        (
+            "0.1.9",
+            (1, 1),
+            "+ upgrade phoenix-guest-agent 0.1.9 to 0.2.0",
+        ),
+        (
+            "0.10.0",
+            (1, 2),
+            "… waits for guest 1001: guest 1001 has not started Swarm default yet",
+        ),
+        (
+            "0.10.0",
+            (2, 3),
+            "! guest agent: phoenix-guest-agent 0.10.0 in the guest speaks protocol 2 to 3, this node 1: upgrade phoenix-hook on this node",
+        ),
+    ] {
+        let mut facts = facts(Membership::Inactive);
+        facts.agent_version = version.to_owned();
+        (facts.protocol_oldest, facts.protocol_newest) = protocols;
+        let mut seen = observed(
+            Membership::Inactive,
+            &[(1001, Observed::Known(Some(Membership::Inactive)))],
+        );
+        seen.agent = Observed::Known(AgentState::Present(Box::new(facts)));
+        assert_eq!(shown(&desired, &seen), [wanted]);
+    }
+}
+
+#[test]
+fn a_job_of_an_earlier_run_is_waited_for() {
+    let mut facts = facts(Membership::Inactive);
+    facts.running_jobs.push(RunningJob {
+        job: "apply-1".to_owned(),
+        work: "apply_guest".to_owned(),
+    });
+    let mut seen = observed(Membership::Inactive, &[]);
+    seen.agent = Observed::Known(AgentState::Present(Box::new(facts)));
+    assert_eq!(
+        shown(&desired(1002, SwarmRole::Worker), &seen),
+        ["… waits: job apply-1 (apply_guest) is at work in the guest"]
+    );
+}
+
+#[test]
+fn guest_changes_come_before_the_swarm() {
+    let mut seen = observed(Membership::Inactive, &[]);
+    seen.guest_changes = Observed::Known(vec![Change {
+        verb: ChangeVerb::Create,
+        subject: "package docker.io".to_owned(),
+        fields: Vec::new(),
+    }]);
+    assert_eq!(
+        shown(&desired(1002, SwarmRole::Worker), &seen),
+        ["+ set up the guest: create package docker.io"]
+    );
+}
+
+#[test]
+fn a_swarm_starts_only_when_every_manager_has_been_seen_outside_of_one() {
+    let mut desired = desired(1001, SwarmRole::Manager);
+    if let Some(swarm) = &mut desired.swarm {
+        swarm.managers = vec![vmid(1001), vmid(1003)];
+    }
+    let inactive = || Observed::Known(Some(Membership::Inactive));
+    let init = "+ start Swarm default on 192.168.77.11, overlays from 10.200.0.0/16";
+    for (other, wanted) in [
+        (Observed::Known(None), init),
+        (inactive(), init),
+        (
+            Observed::unknown("it is stopped"),
+            "… waits for guest 1003: manager guest 1003 may be in a Swarm already (it is stopped); to start a new one all the same: phoenix swarm init 1001",
+        ),
+        (
+            Observed::Known(Some(worker())),
+            "… waits for guest 1003: manager guest 1003 may be in a Swarm already (its engine is not out of every Swarm); to start a new one all the same: phoenix swarm init 1001",
+        ),
+    ] {
+        let seen = observed(Membership::Inactive, &[(1001, inactive()), (1003, other)]);
+        assert_eq!(shown(&desired, &seen), [wanted]);
+    }
+}
+
+#[test]
+fn two_clusters_are_refused() {
+    let mut desired = desired(1001, SwarmRole::Manager);
+    if let Some(swarm) = &mut desired.swarm {
+        swarm.managers = vec![vmid(1001), vmid(1003)];
+    }
+    let seen = observed(
+        manager("c1"),
+        &[
+            (1001, Observed::Known(Some(manager("c1")))),
+            (1003, Observed::Known(Some(manager("c2")))),
+        ],
+    );
+    let plan = plan(&desired, &seen);
+    assert!(plan.actions.is_empty() && plan.blocked[0].refused);
+    assert!(
+        plan.blocked[0]
+            .reason
+            .starts_with("managers 1001 and 1003 are in two clusters")
+    );
+}
+
+#[test]
+fn a_worker_joins_gets_its_labels_and_is_done() {
+    let desired = desired(1002, SwarmRole::Worker);
+    let managers = [(1001, Observed::Known(Some(manager("c1"))))];
+    let view = |nodes| with_view(observed(Membership::Inactive, &managers), nodes);
+    let leader = || node("node-manager", SwarmRole::Manager, &[]);
+    assert_eq!(
+        shown(&desired, &view(vec![leader()])),
+        ["+ join Swarm default as worker through 1001"]
+    );
+    let joined = |labels: &[(&str, &str)]| {
+        let own = node("node-worker", SwarmRole::Worker, labels);
+        with_view(observed(worker(), &managers), vec![leader(), own])
+    };
+    assert_eq!(
+        shown(&desired, &joined(&[])),
+        ["+ node: label gpu=true, label phoenix.managed=gpu, label phoenix.vmid=1002"]
+    );
+    assert!(plan(&desired, &joined(&ALL_LABELS)).is_converged());
+    let foreign = [&ALL_LABELS[..], &[("zone", "a")]].concat();
+    assert!(
+        plan(&desired, &joined(&foreign)).is_converged(),
+        "a foreign label stays"
+    );
+}
+
+#[test]
+fn a_dropped_label_goes_and_a_changed_one_is_set() {
+    let desired = desired(1002, SwarmRole::Worker);
+    let managers = [(1001, Observed::Known(Some(manager("c1"))))];
+    let labels = [
+        ("gpu", "false"),
+        ("disk", "ssd"),
+        ("phoenix.vmid", "1002"),
+        ("phoenix.managed", "disk,gpu"),
+    ];
+    let own = node("node-worker", SwarmRole::Worker, &labels);
+    let seen = with_view(observed(worker(), &managers), vec![own]);
+    assert_eq!(
+        shown(&desired, &seen),
+        ["+ node: label gpu=true, label phoenix.managed=gpu, remove label disk"]
+    );
+}
+
+#[test]
+fn a_worker_that_the_cluster_forgot_leaves_and_joins_anew() {
+    let desired = desired(1002, SwarmRole::Worker);
+    let managers = [(1001, Observed::Known(Some(manager("c1"))))];
+    let mut phantom = node("node-old", SwarmRole::Worker, &ALL_LABELS);
+    phantom.state = "down".to_owned();
+    let nodes = vec![node("node-manager", SwarmRole::Manager, &[]), phantom];
+    assert_eq!(
+        shown(
+            &desired,
+            &with_view(observed(worker(), &managers), nodes.clone())
+        ),
+        ["+ leave the Swarm (the cluster does not know its node any more), to join default anew"]
+    );
+    assert_eq!(
+        shown(
+            &desired,
+            &with_view(observed(Membership::Inactive, &managers), nodes)
+        ),
+        [
+            "+ remove the dead entry of guest (node-old) from Swarm default",
+            "+ join Swarm default as worker through 1001",
+        ]
+    );
+}
+
+#[test]
+fn the_last_manager_is_not_demoted() {
+    let desired = desired(1001, SwarmRole::Worker);
+    let managers = [(1001, Observed::Known(Some(manager("c1"))))];
+    let labels = [
+        ("gpu", "true"),
+        ("phoenix.vmid", "1001"),
+        ("phoenix.managed", "gpu"),
+    ];
+    let own = node("node-manager", SwarmRole::Manager, &labels);
+    let plan = plan(
+        &desired,
+        &with_view(observed(manager("c1"), &managers), vec![own]),
+    );
+    assert!(plan.actions.is_empty() && plan.blocked[0].refused, "{plan}");
+}

@@ -1,0 +1,118 @@
+//! What the last runs did to a guest, one file per guest. It serves people (`status`), never decisions.
+
+use std::io;
+use std::path::PathBuf;
+
+use phoenix_common::fs::{self, FileError};
+use phoenix_common::vmid::Vmid;
+use serde::{Deserialize, Serialize};
+
+use crate::lock::create_private_dir;
+use crate::paths::Paths;
+
+/// Raised when a field changes its meaning; an old fixture stays as a test.
+pub const RECORD_VERSION: u32 = 1;
+
+/// The record of one guest. Texts may come from the guest: show them through `Untrusted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub version: u32,
+    pub vmid: Vmid,
+    pub name: String,
+    /// What made the run start: `event 0000…-1002-post-start-17`, `phoenix run`.
+    pub trigger: String,
+    pub started_unix_seconds: u64,
+    /// `None` while the run goes on, or when it was killed.
+    pub ended_unix_seconds: Option<u64>,
+    pub outcome: Outcome,
+    /// Digest of the configuration that the run used.
+    pub config_digest: String,
+    pub steps: Vec<Step>,
+    /// Why it is not converged: one line each.
+    pub open: Vec<String>,
+    pub notices: Vec<String>,
+    pub seen: Seen,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Running,
+    Converged,
+    /// Another guest has to move first; taken up by itself.
+    Waiting,
+    Failed,
+    /// Converged but for parts that are refused or cannot be done.
+    Blocked,
+}
+
+impl Outcome {
+    /// The word `status` shows.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Converged => "converged",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// An action and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub action: String,
+    /// Empty when it succeeded.
+    pub error: String,
+    pub milliseconds: u64,
+}
+
+/// The few observed facts that `status` shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub agent_version: String,
+    pub docker_version: String,
+    /// `manager of <cluster>`, `worker`, `inactive`.
+    pub swarm: String,
+    pub boot_id: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error("cannot create {}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("{} was written by a newer phoenix-hook (version {version})", path.display())]
+    Newer { path: PathBuf, version: u32 },
+}
+
+/// Writes the record so that a reader sees the old one or the new one.
+pub fn write(paths: &Paths, record: &Record) -> Result<(), RecordError> {
+    let path = paths.guest_record(record.vmid);
+    let folder = paths.guests_dir();
+    create_private_dir(&folder).map_err(|source| RecordError::Folder {
+        path: folder,
+        source,
+    })?;
+    Ok(fs::write_json(&path, record)?)
+}
+
+/// The record of a guest; `None` when Phoenix never worked on it.
+pub fn read(paths: &Paths, vmid: Vmid) -> Result<Option<Record>, RecordError> {
+    let path = paths.guest_record(vmid);
+    let value: serde_json::Value = match fs::read_json(&path) {
+        Ok(value) => value,
+        Err(error) if error.is_not_found() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    if let Some(version) = version.filter(|version| *version > u64::from(RECORD_VERSION)) {
+        let version = u32::try_from(version).unwrap_or(u32::MAX);
+        return Err(RecordError::Newer { path, version });
+    }
+    serde_json::from_value(value)
+        .map(Some)
+        .map_err(|source| FileError::Json { path, source }.into())
+}
