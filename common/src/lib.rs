@@ -4,6 +4,8 @@
 //! Floor 1 (effects): [`command`], [`fs`], [`retry`], [`log`].
 
 pub mod command;
+#[cfg(feature = "config")]
+pub mod config;
 pub mod digest;
 pub mod fs;
 pub mod log;

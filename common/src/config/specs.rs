@@ -1,0 +1,171 @@
+//! From the configuration to what is sent to a guest. Reads the files a stack is made of.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+
+use super::Config;
+use super::guest::StackAssignment;
+use super::origin::Origin;
+use super::stack::{Environment, Stack};
+use crate::fs::{FileError, read_limited};
+use crate::spec::{ComposeText, DockerSpec, GuestSpec, StackFile, StackSpec};
+use crate::vmid::Vmid;
+
+/// Largest compose file, in bytes.
+pub(super) const COMPOSE_LIMIT_BYTES: u64 = 1 << 20;
+/// Largest file of an environment, in bytes: a Docker config holds less than 1000 KiB.
+pub(super) const FILE_LIMIT_BYTES: u64 = 1_024_000;
+
+/// Why the desired state of a guest or stack cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    #[error("guest {0} is not configured")]
+    UnknownGuest(Vmid),
+    #[error("stack {0} is not configured")]
+    UnknownStack(String),
+    #[error("compose file of stack {stack}, declared at {origin}")]
+    Compose {
+        stack: String,
+        origin: Origin,
+        source: FileError,
+    },
+    #[error("compose file {} of stack {stack} is not UTF-8, declared at {origin}", path.display())]
+    NotText {
+        stack: String,
+        path: PathBuf,
+        origin: Origin,
+    },
+    #[error("file {name} of stack {stack}, environment {environment}, declared at {origin}")]
+    File {
+        stack: String,
+        environment: String,
+        name: String,
+        origin: Origin,
+        source: FileError,
+    },
+}
+
+/// On whose behalf a stack is deployed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhoDeploys {
+    /// `docker_stacks` of a guest: every task is pinned to it.
+    Guest(Vmid),
+    /// The operator, onto the Swarm as a whole.
+    Operator,
+}
+
+impl Config {
+    /// The infrastructure layer of a guest.
+    ///
+    /// # Errors
+    /// [`SpecError::UnknownGuest`].
+    pub fn guest_spec(&self, vmid: Vmid) -> Result<GuestSpec, SpecError> {
+        let guest = self
+            .guests
+            .get(&vmid)
+            .ok_or(SpecError::UnknownGuest(vmid))?;
+        Ok(GuestSpec {
+            base_setup: guest.features.base_setup.then(|| guest.base_setup.clone()),
+            docker: guest.features.docker.then(DockerSpec::default),
+        })
+    }
+
+    /// A stack as assigned to a guest of a Swarm.
+    ///
+    /// # Errors
+    /// The stack is unknown, or one of its files cannot be read.
+    pub fn stack_spec(
+        &self,
+        vmid: Vmid,
+        assignment: &StackAssignment,
+    ) -> Result<StackSpec, SpecError> {
+        self.environment_spec(
+            &assignment.name,
+            &assignment.environment,
+            &assignment.deployed_name,
+            WhoDeploys::Guest(vmid),
+        )
+    }
+
+    /// A stack in any environment; an undeclared one has no variables and no files.
+    ///
+    /// # Errors
+    /// The stack is unknown, or one of its files cannot be read.
+    pub fn environment_spec(
+        &self,
+        stack: &str,
+        environment: &str,
+        namespace: &str,
+        who: WhoDeploys,
+    ) -> Result<StackSpec, SpecError> {
+        let stack = self
+            .stacks
+            .get(stack)
+            .ok_or_else(|| SpecError::UnknownStack(stack.to_owned()))?;
+        let nothing = Environment::default();
+        let content = stack.environments.get(environment).unwrap_or(&nothing);
+        Ok(StackSpec {
+            namespace: namespace.to_owned(),
+            compose: read_compose(stack)?,
+            variables: content
+                .variables
+                .iter()
+                .map(|(name, variable)| (name.clone(), variable.value.clone()))
+                .collect::<BTreeMap<_, _>>(),
+            files: read_files(stack, environment, content)?,
+            placement: stack.placement.clone(),
+            compat: stack.compat,
+            resolve_image: stack.resolve_image,
+            pinned_to: match who {
+                WhoDeploys::Guest(vmid) => Some(vmid),
+                WhoDeploys::Operator => None,
+            },
+            wait_seconds: stack.wait_seconds,
+        })
+    }
+}
+
+fn read_compose(stack: &Stack) -> Result<ComposeText, SpecError> {
+    let path: &Path = &stack.compose_file_path;
+    let content = read_limited(path, COMPOSE_LIMIT_BYTES).map_err(|source| SpecError::Compose {
+        stack: stack.name.clone(),
+        origin: stack.origin.clone(),
+        source,
+    })?;
+    let text = String::from_utf8(content).map_err(|_| SpecError::NotText {
+        stack: stack.name.clone(),
+        path: path.to_owned(),
+        origin: stack.origin.clone(),
+    })?;
+    Ok(ComposeText {
+        path: path.display().to_string(),
+        text,
+    })
+}
+
+fn read_files(
+    stack: &Stack,
+    environment: &str,
+    content: &Environment,
+) -> Result<Vec<StackFile>, SpecError> {
+    content
+        .files
+        .iter()
+        .map(|file| {
+            let bytes =
+                read_limited(&file.source, FILE_LIMIT_BYTES).map_err(|source| SpecError::File {
+                    stack: stack.name.clone(),
+                    environment: environment.to_owned(),
+                    name: file.name.clone(),
+                    origin: file.origin.clone(),
+                    source,
+                })?;
+            Ok(StackFile {
+                name: file.name.clone(),
+                content_base64: base64::engine::general_purpose::STANDARD.encode(bytes),
+            })
+        })
+        .collect()
+}
