@@ -1,7 +1,7 @@
 //! What `phoenix-hook` and `phoenix-guest-agent` share.
 //!
 //! Floor 0 (pure): [`vmid`], [`secret`], [`untrusted`], [`observed`], [`digest`], [`spec`], [`wire`].
-//! Floor 1 (effects): [`command`], [`fs`], [`retry`], [`log`].
+//! Floor 1 (effects): [`command`], [`fs`], [`retry`], [`log`], `qga` (a feature: the hypervisor's side only).
 
 pub mod command;
 #[cfg(feature = "config")]
@@ -10,6 +10,8 @@ pub mod digest;
 pub mod fs;
 pub mod log;
 pub mod observed;
+#[cfg(feature = "qga")]
+pub mod qga;
 pub mod retry;
 pub mod secret;
 pub mod spec;
