@@ -1,0 +1,68 @@
+# The one entry: everything here runs on a fresh Debian 12 as root with Rust and make.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PROFILE ?= release
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+# Where the tests and the demo find what they run: built once, by `make deb PROFILE=lab`.
+export PHOENIX_BIN_DIR ?= $(TARGET)/x86_64-unknown-linux-gnu/lab
+export PHOENIX_DEB_DIR ?= $(CURDIR)/dist/lab
+
+# Compiler for the link, packages, the lab's root trees and network, the checks of scripts and packages.
+PACKAGES := gcc libc6-dev dpkg-dev xz-utils debootstrap iproute2 shellcheck lintian
+LAB := cargo run --locked --quiet -p phoenix-tests --bin lab --
+# Tests of the source alone; every other file of tests/tests needs the lab.
+SOURCE_TESTS := floors dependencies
+LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/tests/*.rs))) \
+	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/tests/*/main.rs))))
+SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \
+	$(wildcard packaging/*/DEBIAN/p*) .ci/run .ci/suite
+
+.PHONY: help prepare build deb deb-lab demo test test-unit test-lab lint bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+prepare: ## install the Debian packages that are missing (root)
+	@missing=$$(comm -13 <(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' | sed -n 's/^installed //p' | sort -u) \
+		<(printf '%s\n' $(PACKAGES) | sort)); \
+	[ -n "$$missing" ] || exit 0; \
+	echo "installing" $$missing; \
+	log=$$(mktemp); \
+	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; } \
+		>"$$log" 2>&1 || { tail -n 20 "$$log" >&2; rm -f "$$log"; exit 1; }; \
+	rm -f "$$log"
+
+build: ## compile everything for development
+	cargo build --locked --workspace --all-targets
+
+deb: ## both Debian packages into dist/ (PROFILE=lab: quicker to build, into dist/lab/)
+	PROFILE=$(PROFILE) packaging/build-deb.sh
+
+deb-lab: prepare
+	@PROFILE=lab packaging/build-deb.sh
+
+demo: deb-lab ## watch a start event turn two bare guests into a Swarm with a stack
+	$(LAB) prepare
+	$(LAB) demo
+
+test: lint test-unit test-lab ## everything below but bench
+
+lint: prepare ## format, clippy, shell scripts
+	@.ci/suite lint bash -euc 'cargo fmt --all --check; \
+		cargo clippy --locked --workspace --all-targets -- -D warnings; \
+		shellcheck $(SCRIPTS)'
+
+test-unit: prepare ## tests that need nothing but this checkout
+	@.ci/suite unit cargo test --locked --no-fail-fast --workspace --exclude phoenix-tests
+	@.ci/suite source cargo test --locked --no-fail-fast -p phoenix-tests --lib --bins $(addprefix --test ,$(SOURCE_TESTS))
+
+test-lab: deb-lab ## black-box tests in light guests (root)
+	@.ci/suite lab-trees $(LAB) prepare
+	@[ -z "$(LAB_TESTS)" ] || .ci/suite lab cargo test --locked --no-fail-fast -p phoenix-tests $(addprefix --test ,$(LAB_TESTS))
+
+clean: ## what was built; the lab's cache outside the checkout stays
+	cargo clean
+	rm -rf dist
