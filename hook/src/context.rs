@@ -1,0 +1,123 @@
+//! What every run works with: the places, one snapshot of the configuration, the carried agent.
+
+use phoenix_common::config::{self, Config, ConfigErrors, StackAssignment};
+use phoenix_common::fs::FileError;
+use phoenix_common::log::Chain;
+use phoenix_common::vmid::Vmid;
+
+use crate::agent_package::AgentPackage;
+use crate::paths::Paths;
+use crate::plan::desired::{Desired, StackDesired, SwarmDesired};
+
+/// One snapshot: a configuration that is edited meanwhile counts for the next run.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub paths: Paths,
+    pub config: Config,
+    pub carried_agent: Option<AgentPackage>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    #[error("the configuration in {directory} has mistakes (phoenix validate shows all of them)")]
+    Config {
+        directory: String,
+        source: ConfigErrors,
+    },
+    #[error("guest {vmid} is not configured in {directory}/phoenix_vm_configs.json: add it there, or unregister its hookscript")]
+    UnknownGuest { vmid: Vmid, directory: String },
+    #[error("the carried guest agent package")]
+    Package(#[from] FileError),
+}
+
+impl Context {
+    /// Everything, as far as it concerns `vmid`: mistakes elsewhere do not stop this guest.
+    ///
+    /// # Errors
+    /// Mistakes that touch this guest, or the guest is not configured.
+    pub fn load_for(paths: &Paths, vmid: Vmid) -> Result<Self, ContextError> {
+        let directory = paths.config_dir().display().to_string();
+        let config = config::load_for(paths.config_dir(), vmid).map_err(|source| {
+            ContextError::Config {
+                directory: directory.clone(),
+                source,
+            }
+        })?;
+        if !config.guests.contains_key(&vmid) {
+            return Err(ContextError::UnknownGuest { vmid, directory });
+        }
+        Self::with(paths, config)
+    }
+
+    /// The whole estate.
+    ///
+    /// # Errors
+    /// Any mistake anywhere.
+    pub fn load(paths: &Paths) -> Result<Self, ContextError> {
+        let directory = paths.config_dir().display().to_string();
+        let config = config::load(paths.config_dir())
+            .map_err(|source| ContextError::Config { directory, source })?;
+        Self::with(paths, config)
+    }
+
+    fn with(paths: &Paths, config: Config) -> Result<Self, ContextError> {
+        Ok(Self {
+            carried_agent: AgentPackage::carried(paths)?,
+            paths: paths.clone(),
+            config,
+        })
+    }
+
+    /// What the planner needs of the guest's declaration; reads the files its stacks are made of.
+    /// `None` when the guest is not configured.
+    pub fn desired(&self, vmid: Vmid) -> Option<Desired> {
+        let guest = self.config.guests.get(&vmid)?;
+        let ours = |stack: &&StackAssignment| {
+            stack.deployer == config::Deployer::Swarm && !stack.manual
+        };
+        let stacks = guest.stacks.iter().filter(ours);
+        Some(Desired {
+            vmid,
+            carried_agent: self.carried_agent.as_ref().map(|agent| agent.version.clone()),
+            guest: self.config.guest_spec(vmid).ok()?,
+            swarm: self.swarm(guest),
+            stacks: stacks.map(|stack| self.stack(vmid, stack)).collect(),
+            unhandled: self
+                .config
+                .unhandled(vmid)
+                .into_iter()
+                .map(|unhandled| unhandled.key)
+                .collect(),
+        })
+    }
+
+    fn swarm(&self, guest: &config::Guest) -> Option<SwarmDesired> {
+        let member = guest.swarm.as_ref()?;
+        let networks = self.config.guests.values().filter_map(|guest| guest.network);
+        Some(SwarmDesired {
+            name: member.name.clone(),
+            role: member.role,
+            labels: member.labels.clone(),
+            address: guest.network.map(|network| network.address.addr()),
+            managers: self
+                .config
+                .managers_of(&member.name)
+                .iter()
+                .map(|manager| manager.vmid)
+                .collect(),
+            address_pool: self.config.hypervisor.swarm.default_address_pool.clone(),
+            guest_networks: networks.map(|network| network.address).collect(),
+        })
+    }
+
+    fn stack(&self, vmid: Vmid, assignment: &StackAssignment) -> StackDesired {
+        StackDesired {
+            name: assignment.deployed_name.clone(),
+            spec: self
+                .config
+                .stack_spec(vmid, assignment)
+                .map(Box::new)
+                .map_err(|error| Chain(&error).to_string()),
+        }
+    }
+}
