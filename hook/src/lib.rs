@@ -4,4 +4,5 @@ pub mod exit_code;
 pub mod lock;
 pub mod paths;
 pub mod plan;
+pub mod pve;
 pub mod record;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use phoenix_common::vmid::Vmid;
 
+use crate::pve::vmlist::Kind;
+
 /// Variable that puts a folder in front of every path; empty or unset in production.
 pub const ROOT_VARIABLE: &str = "PHOENIX_ROOT";
 /// Variable that names the configuration folder; `--config-dir` wins over it.
@@ -109,6 +111,21 @@ impl Paths {
     /// Proxmox's cluster file system.
     pub fn pve_dir(&self) -> PathBuf {
         self.below("/etc/pve")
+    }
+
+    /// A guest's configuration file in its node's folder.
+    pub fn guest_conf(&self, node: &str, kind: Kind, vmid: Vmid) -> PathBuf {
+        let folder = match kind {
+            Kind::Qemu => "qemu-server",
+            Kind::Lxc => "lxc",
+        };
+        let nodes = self.pve_dir().join("nodes");
+        nodes.join(node).join(folder).join(format!("{vmid}.conf"))
+    }
+
+    /// Held while a process of Phoenix changes a Swarm or a stack on it.
+    pub fn swarm_lock(&self, name: &str) -> PathBuf {
+        self.run_dir().join(format!("swarm-{name}.lock"))
     }
 
     /// QEMU's guest agent socket of a VM (`QemuServer.pm`, chardev `qga0`).

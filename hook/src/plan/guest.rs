@@ -41,7 +41,7 @@ fn guest_answers<'observed>(
     match &observed.host {
         Observed::Known(HostState::Running) => {}
         Observed::Known(state) => {
-            wait(plan, host_reason(state));
+            wait(plan, state.to_string());
             return None;
         }
         Observed::Unknown(reason) => {
@@ -51,6 +51,11 @@ fn guest_answers<'observed>(
     }
     match &observed.agent {
         Observed::Unknown(reason) => wait(plan, reason.as_str()),
+        Observed::Known(AgentState::Unusable(reason)) => plan.blocked.push(Blocked {
+            what: "guest agent".to_owned(),
+            reason: reason.clone(),
+            refused: false,
+        }),
         Observed::Known(AgentState::Missing) => install(desired, None, plan),
         Observed::Known(AgentState::Present(facts)) => {
             if agent_fits(desired, facts, plan) {
@@ -59,17 +64,6 @@ fn guest_answers<'observed>(
         }
     }
     None
-}
-
-fn host_reason(state: &HostState) -> String {
-    match state {
-        HostState::Absent => "Proxmox has no such guest on any node".to_owned(),
-        HostState::OtherNode(node) => format!("it is on node {node}"),
-        HostState::Stopped => "it is stopped".to_owned(),
-        HostState::Locked(lock) => format!("Proxmox holds its lock ({lock})"),
-        HostState::NotRunning(state) => format!("QEMU is {state}: the guest does not run yet"),
-        HostState::Running => "it runs".to_owned(),
-    }
 }
 
 fn install(desired: &Desired, from: Option<String>, plan: &mut Plan) {

@@ -1,6 +1,7 @@
 //! What was seen of a guest, of its Swarm and of its stacks.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
@@ -32,9 +33,26 @@ pub enum HostState {
     Running,
 }
 
+impl fmt::Display for HostState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => formatter.write_str("Proxmox has no such guest on any node"),
+            Self::OtherNode(node) => write!(formatter, "it is on node {node}"),
+            Self::Stopped => formatter.write_str("it is stopped"),
+            Self::Locked(lock) => write!(formatter, "Proxmox holds its lock ({lock})"),
+            Self::NotRunning(state) => {
+                write!(formatter, "QEMU is {state}: the guest does not run yet")
+            }
+            Self::Running => formatter.write_str("it runs"),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum AgentState {
     Missing,
+    /// Waiting does not help: no agent configured, exec forbidden.
+    Unusable(String),
     Present(Box<Facts>),
 }
 
@@ -61,5 +79,11 @@ impl ObservedSwarm {
                 _ => None,
             })
             .collect()
+    }
+}
+
+impl ObservedGuest {
+    pub fn runs(&self) -> bool {
+        self.host == Observed::Known(HostState::Running)
     }
 }
