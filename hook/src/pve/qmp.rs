@@ -97,6 +97,10 @@ mod tests {
             let (mut stream, _) = listener.accept().await.unwrap();
             let text = "{\"QMP\": {\"version\": {}}}\n{\"return\": {}}\n{\"event\": \"RESUME\"}\n{\"return\": {\"status\": \"inmigrate\", \"running\": false}}\n";
             stream.write_all(text.as_bytes()).await.unwrap();
+            let mut asked = BufReader::new(stream).lines();
+            while let Ok(Some(line)) = asked.next_line().await {
+                assert!(line.starts_with("{\"execute\":\"q"), "{line}");
+            }
         };
         let (status, ()) = tokio::join!(query_status(&path), server);
         assert_eq!(status.unwrap(), "inmigrate");
