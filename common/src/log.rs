@@ -28,6 +28,22 @@ pub fn init(identifier: &str, level: LevelFilter) {
     let _ = registry.with(stderr).try_init();
 }
 
+/// Starts logging of a program whose stderr is read by another program: to the journal if this machine has
+/// one, else to stderr.
+pub fn init_journal(identifier: &str, level: LevelFilter) {
+    let Ok(journal) = tracing_journald::layer() else {
+        init(identifier, level);
+        return;
+    };
+    let journal = journal
+        .with_field_prefix(Some("PHOENIX".to_owned()))
+        .with_syslog_identifier(identifier.to_owned());
+    let _ = tracing_subscriber::registry()
+        .with(level)
+        .with(journal)
+        .try_init();
+}
+
 fn stderr_is_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
         return false;

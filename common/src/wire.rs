@@ -29,7 +29,7 @@ pub struct Request {
 
 /// The questions (answered at once, nothing is changed) and the job verbs.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RequestBody {
     Facts,
     /// What [`Work::ApplyGuest`] would change.
@@ -59,7 +59,7 @@ pub enum RequestBody {
 
 /// Long work, run as a job in the guest.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Work {
     ApplyGuest(GuestSpec),
     SwarmInit(SwarmInit),
@@ -81,6 +81,7 @@ pub enum Work {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SwarmInit {
     /// The address other nodes reach this one by, without port.
     pub advertise_address: String,
@@ -89,6 +90,7 @@ pub struct SwarmInit {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SwarmJoin {
     #[serde(with = "crate::secret::exposed")]
     pub token: Secret,
@@ -99,6 +101,7 @@ pub struct SwarmJoin {
 
 /// A change of one node's entry. `None` leaves a part as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SwarmNodeUpdate {
     pub node_id: String,
     pub set_labels: std::collections::BTreeMap<String, String>,

@@ -1,5 +1,6 @@
 //! The engine client against a server that speaks the wire.
 
+#[cfg(test)]
 mod support;
 
 use std::time::{Duration, Instant};

@@ -118,7 +118,7 @@ fn serve(
             }
             Says::Raw(bytes) => bytes,
             Says::Nothing => {
-                std::thread::sleep(Duration::from_secs(60));
+                std::thread::sleep(Duration::from_mins(1));
                 return;
             }
         };

@@ -1,0 +1,82 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use phoenix_common::log::{self, Chain};
+use tracing::level_filters::LevelFilter;
+
+use crate::job::name::JobName;
+use crate::paths::Paths;
+use crate::{facts, job, report, request};
+
+const IDENTIFIER: &str = "phoenix-guest-agent";
+
+/// Runs inside a guest for phoenix-hook on its hypervisor: base setup, Docker, Swarm, stacks.
+#[derive(Debug, Parser)]
+#[command(version, name = IDENTIFIER)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read one request (JSON) from stdin and write one response to stdout.
+    Request,
+    /// Show what this guest is and what state it is in.
+    Facts {
+        /// As the hypervisor gets it.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The process of a job; started by `request`.
+    #[command(hide = true)]
+    JobRun {
+        /// Leave the session of the starter.
+        #[arg(long)]
+        detach: bool,
+        job: JobName,
+    },
+}
+
+/// Does what the command line says.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let paths = Paths::from_environment();
+    match arguments.verb {
+        Verb::Request => {
+            init_log(&paths);
+            exit_code(request::serve(&paths).await)
+        }
+        Verb::JobRun { detach, job } => {
+            init_log(&paths);
+            exit_code(job::runner::run(&paths, &job, detach).await)
+        }
+        Verb::Facts { json } => {
+            log::init(IDENTIFIER, LevelFilter::WARN);
+            match facts::collect(&paths).await {
+                Ok(facts) => exit_code(report::print(&facts, json)),
+                Err(error) => exit_code(Err(error)),
+            }
+        }
+    }
+}
+
+/// To the guest's journal; a test's folder has none.
+fn init_log(paths: &Paths) {
+    if paths.is_real() {
+        log::init_journal(IDENTIFIER, LevelFilter::INFO);
+    } else {
+        log::init(IDENTIFIER, LevelFilter::INFO);
+    }
+}
+
+fn exit_code<E: std::error::Error + 'static>(result: Result<(), E>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", Chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

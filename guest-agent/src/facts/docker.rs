@@ -1,0 +1,118 @@
+//! What state Docker is in.
+
+use phoenix_common::log::Chain;
+use phoenix_common::observed::Observed;
+use phoenix_common::untrusted::Untrusted;
+use phoenix_common::wire::{Docker, Membership};
+use serde_json::Value;
+
+use crate::docker::engine::Engine;
+use crate::docker::error::EngineError;
+use crate::paths::Paths;
+
+/// Looks for the engine, then asks it. A socket that accepts and stays silent is unknown, not stopped.
+pub async fn observe(paths: &Paths) -> Observed<Docker> {
+    let installed = paths.program("dockerd").is_some();
+    match running(paths).await {
+        Ok(docker) => docker,
+        Err(EngineError::NoSocket { .. }) if !installed => Observed::Known(Docker::NotInstalled),
+        Err(EngineError::NoSocket { .. } | EngineError::Connect { .. }) => {
+            Observed::Known(Docker::Stopped)
+        }
+        Err(error) => Observed::unknown(Untrusted(&Chain(&error).to_string()).to_string()),
+    }
+}
+
+async fn running(paths: &Paths) -> Result<Observed<Docker>, EngineError> {
+    let engine = Engine::connect(&paths.docker_socket()).await?;
+    let engine = engine.with_call_deadline(std::time::Duration::from_secs(10))?;
+    // Raw, since bollard's closed enums fail on a state they do not know.
+    let info = engine.get("/info").await?;
+    let text = |path: &str| text(&info, path);
+    let swarm = match membership(info.get("Swarm").unwrap_or(&Value::Null)) {
+        Ok(swarm) => swarm,
+        Err(state) => {
+            return Ok(Observed::unknown(format!(
+                "Docker's Swarm state {:?} is not known",
+                Untrusted(&state).to_string()
+            )));
+        }
+    };
+    Ok(Observed::Known(Docker::Running {
+        version: text("/ServerVersion"),
+        api_version: engine.api_version().to_string(),
+        engine_id: text("/ID"),
+        swarm,
+    }))
+}
+
+/// The membership in the `Swarm` object of `/info`; the state's name if it is none we know.
+pub fn membership(swarm: &Value) -> Result<Membership, String> {
+    let text = |path: &str| text(swarm, path);
+    match text("/LocalNodeState").as_str() {
+        "inactive" => Ok(Membership::Inactive),
+        "pending" => Ok(Membership::Pending),
+        "locked" => Ok(Membership::Locked),
+        "error" => Ok(Membership::Error {
+            message: text("/Error"),
+        }),
+        "active" if swarm.get("ControlAvailable") == Some(&Value::Bool(true)) => {
+            Ok(Membership::Manager {
+                node_id: text("/NodeID"),
+                node_address: text("/NodeAddr"),
+                cluster_id: text("/Cluster/ID"),
+                error: text("/Error"),
+            })
+        }
+        "active" => Ok(Membership::Worker {
+            node_id: text("/NodeID"),
+            node_address: text("/NodeAddr"),
+        }),
+        other => Err(other.to_owned()),
+    }
+}
+
+/// A text member by JSON pointer; empty if there is none.
+fn text(value: &Value, path: &str) -> String {
+    let text = value.pointer(path).and_then(Value::as_str);
+    text.unwrap_or_default().chars().take(1000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn info_tells_the_membership() {
+        let worker = json!({"NodeID": "n", "NodeAddr": "192.0.2.1", "LocalNodeState": "active",
+            "ControlAvailable": false, "Error": "", "RemoteManagers": []});
+        let manager = json!({"NodeID": "n", "NodeAddr": "192.0.2.1", "LocalNodeState": "active",
+            "ControlAvailable": true, "Error": "", "Cluster": {"ID": "c"}});
+        assert_eq!(
+            membership(&worker),
+            Ok(Membership::Worker {
+                node_id: "n".into(),
+                node_address: "192.0.2.1".into()
+            })
+        );
+        assert_eq!(
+            membership(&manager),
+            Ok(Membership::Manager {
+                node_id: "n".into(),
+                node_address: "192.0.2.1".into(),
+                cluster_id: "c".into(),
+                error: String::new()
+            })
+        );
+        for (state, wanted) in [
+            ("inactive", Ok(Membership::Inactive)),
+            ("pending", Ok(Membership::Pending)),
+            ("locked", Ok(Membership::Locked)),
+            ("", Err(String::new())),
+            ("novel", Err("novel".to_owned())),
+        ] {
+            assert_eq!(membership(&json!({"LocalNodeState": state})), wanted);
+        }
+    }
+}
