@@ -33,12 +33,7 @@ async fn a_missing_socket_is_told_from_a_silent_agent() {
 #[tokio::test]
 async fn another_client_on_the_socket_looks_silent_and_is_outlived() {
     let agent = FakeAgent::start(|_| None);
-    let socket = agent
-        .lock_path()
-        .parent()
-        .unwrap()
-        .with_file_name("1002.qga");
-    let other = std::os::unix::net::UnixStream::connect(socket).unwrap();
+    let other = std::os::unix::net::UnixStream::connect(agent.socket_path()).unwrap();
     let error = agent.client.ping(soon()).await.unwrap_err();
     assert!(matches!(error, QgaError::Silent { .. }), "{error}");
     drop(other);

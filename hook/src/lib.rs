@@ -1,5 +1,6 @@
 //! The hypervisor side of Phoenix: hookscript, worker and the operator's command line.
 
+pub mod channel;
 pub mod exit_code;
 pub mod lock;
 pub mod paths;

@@ -1,4 +1,5 @@
 //! A thread that speaks the QEMU guest agent's wire, well or badly.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -33,7 +34,9 @@ impl FakeAgent {
     /// `respond` gets each request; for `None` the fake answers as a sound agent would.
     pub(crate) fn start(mut respond: impl FnMut(&Value) -> Option<Act> + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("1002.qga");
+        let sockets = folder.path().join("run/qemu-server");
+        std::fs::create_dir_all(&sockets).unwrap();
+        let socket = sockets.join("1002.qga");
         let listener = UnixListener::bind(&socket).unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&received);
@@ -42,7 +45,7 @@ impl FakeAgent {
                 serve(stream.unwrap(), &mut respond, &log);
             }
         });
-        let client = QgaClient::new(socket, folder.path().join("lock/qga-1002.lock"))
+        let client = QgaClient::new(socket, folder.path().join("run/phoenix/qga-1002.lock"))
             .with_reply_timeout(Duration::from_millis(400));
         Self {
             client,
@@ -52,7 +55,16 @@ impl FakeAgent {
     }
 
     pub(crate) fn lock_path(&self) -> std::path::PathBuf {
-        self.folder.path().join("lock/qga-1002.lock")
+        self.folder.path().join("run/phoenix/qga-1002.lock")
+    }
+
+    pub(crate) fn socket_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("run/qemu-server/1002.qga")
+    }
+
+    /// A root folder with the socket where a node has it.
+    pub(crate) fn root(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub(crate) fn count(&self, command: &str) -> usize {
