@@ -66,3 +66,8 @@ test-lab: deb-lab ## black-box tests in light guests (root)
 clean: ## what was built; the lab's cache outside the checkout stays
 	cargo clean
 	rm -rf dist
+
+bench: PACKAGES += jq perl
+bench: prepare deb ## how long Proxmox waits for the hookscript, beside others (not part of test)
+	PHOENIX_HOOK=$(TARGET)/x86_64-unknown-linux-gnu/$(PROFILE)/phoenix-hook \
+		cargo run --locked --quiet -p phoenix-tests --bin bench_hook
