@@ -13,8 +13,8 @@ export PHOENIX_DEB_DIR ?= $(CURDIR)/dist/lab
 # Compiler for the link, packages, the lab's root trees and network, the checks of scripts and packages.
 PACKAGES := gcc libc6-dev dpkg-dev xz-utils debootstrap iproute2 shellcheck lintian
 LAB := cargo run --locked --quiet -p phoenix-tests --bin lab --
-# Tests of the source alone; every other file of tests/tests needs the lab.
-SOURCE_TESTS := floors dependencies
+# Tests that need this checkout alone; every other file of tests/tests needs the lab.
+SOURCE_TESTS := floors dependencies wrapper
 LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \

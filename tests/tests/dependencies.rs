@@ -1,5 +1,11 @@
 //! Every dependency of the workspace has its line of reason, and every line its dependency.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test program: its panic is its report"
+)]
+
 use std::collections::BTreeSet;
 
 fn workspace_file(name: &str) -> String {
