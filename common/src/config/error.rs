@@ -13,13 +13,13 @@ use crate::vmid::Vmid;
 pub struct ConfigError {
     pub rule: Rule,
     pub severity: Severity,
-    pub origin: Origin,
+    pub origin: Box<Origin>,
     pub message: String,
     /// What the operator can do.
     pub hint: Option<String>,
     pub scope: Scope,
     /// The line of the file and the marks under it; absent where it could show a secret.
-    pub excerpt: Option<Excerpt>,
+    pub excerpt: Option<Box<Excerpt>>,
 }
 
 /// A source line with the columns that are meant.

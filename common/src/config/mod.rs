@@ -1,24 +1,44 @@
 //! The configuration of `/etc/phoenix`: read, checked as a whole, and typed.
+//!
+//! Three stages: the file mirror (what may be written) → merged and defaulted → validated (every
+//! mistake at once) → [`Config`]. Loading reads the JSON files and nothing else; what they refer to is
+//! read when a spec is made of it.
+
+#[cfg(test)]
+mod arbitrary;
 
 mod error;
+mod excerpt;
+mod file;
 mod guest;
 mod hypervisor;
+mod json;
+mod load;
 mod origin;
 mod queries;
+mod schema;
+mod shape;
+mod shape_hint;
+mod source;
 mod specs;
 mod stack;
+mod suggest;
+mod validate;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use error::{ConfigError, ConfigErrors, Excerpt, Rule, Scope, Severity};
+pub use excerpt::Report;
 pub use guest::{
     ComposeFile, Deployer, Features, Guest, GuestKind, Network, PortainerRole, StackAssignment,
     SwarmMember, Volume,
 };
 pub use hypervisor::{Gateway, Hypervisor, PortainerSettings, PreStart, Route, SwarmSettings};
+pub use load::{Files, Outcome, check_files, load, load_for, read_and_check};
 pub use origin::Origin;
 pub use queries::Unhandled;
+pub use schema::{SCHEMA_NAMES, schema};
 pub use specs::{SpecError, WhoDeploys};
 pub use stack::{Environment, EnvironmentFile, Stack, Variable};
 

@@ -28,22 +28,22 @@ pub enum SpecError {
     #[error("compose file of stack {stack}, declared at {origin}")]
     Compose {
         stack: String,
-        origin: Origin,
-        source: FileError,
+        origin: Box<Origin>,
+        source: Box<FileError>,
     },
     #[error("compose file {} of stack {stack} is not UTF-8, declared at {origin}", path.display())]
     NotText {
         stack: String,
         path: PathBuf,
-        origin: Origin,
+        origin: Box<Origin>,
     },
     #[error("file {name} of stack {stack}, environment {environment}, declared at {origin}")]
     File {
         stack: String,
         environment: String,
         name: String,
-        origin: Origin,
-        source: FileError,
+        origin: Box<Origin>,
+        source: Box<FileError>,
     },
 }
 
@@ -131,13 +131,13 @@ fn read_compose(stack: &Stack) -> Result<ComposeText, SpecError> {
     let path: &Path = &stack.compose_file_path;
     let content = read_limited(path, COMPOSE_LIMIT_BYTES).map_err(|source| SpecError::Compose {
         stack: stack.name.clone(),
-        origin: stack.origin.clone(),
-        source,
+        origin: Box::new(stack.origin.clone()),
+        source: Box::new(source),
     })?;
     let text = String::from_utf8(content).map_err(|_| SpecError::NotText {
         stack: stack.name.clone(),
         path: path.to_owned(),
-        origin: stack.origin.clone(),
+        origin: Box::new(stack.origin.clone()),
     })?;
     Ok(ComposeText {
         path: path.display().to_string(),
@@ -159,8 +159,8 @@ fn read_files(
                     stack: stack.name.clone(),
                     environment: environment.to_owned(),
                     name: file.name.clone(),
-                    origin: file.origin.clone(),
-                    source,
+                    origin: Box::new(file.origin.clone()),
+                    source: Box::new(source),
                 })?;
             Ok(StackFile {
                 name: file.name.clone(),

@@ -1,0 +1,211 @@
+//! Reads the files of a configuration folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use super::error::{ConfigError, ConfigErrors, Rule, Scope, Severity};
+use super::origin::Origin;
+use super::validate;
+use crate::digest::sha256_hex;
+use crate::fs::{FileError, read_limited};
+use crate::vmid::Vmid;
+
+/// Largest configuration file, in bytes.
+const LIMIT_BYTES: u64 = 16 << 20;
+
+pub(super) const HYPERVISOR_FILE: &str = "phoenix_hypervisor_config.json";
+pub(super) const GUESTS_FILE: &str = "phoenix_vm_configs.json";
+pub(super) const STACKS_FILE: &str = "phoenix_stacks_config.json";
+
+/// The texts of a configuration by their path below its folder.
+pub type Files = BTreeMap<PathBuf, String>;
+
+/// Reads and checks everything.
+///
+/// # Errors
+/// Any mistake anywhere; all of them.
+pub fn load(directory: &Path) -> Result<Config, ConfigErrors> {
+    let outcome = read_and_check(directory);
+    if outcome.errors.is_empty() {
+        Ok(outcome.config)
+    } else {
+        Err(ConfigErrors(outcome.errors))
+    }
+}
+
+/// Reads everything for the sake of one guest. Mistakes that do not touch it become warnings; other
+/// guests whose entries are broken are absent from the result.
+///
+/// # Errors
+/// The mistakes that concern this guest, a stack of it, its Swarm, or a file as a whole.
+pub fn load_for(directory: &Path, vmid: Vmid) -> Result<Config, ConfigErrors> {
+    let Outcome { mut config, errors } = read_and_check(directory);
+    let (fatal, others): (Vec<_>, Vec<_>) = errors
+        .into_iter()
+        .partition(|error| touches(&config, error, vmid));
+    if fatal.is_empty() {
+        config.warnings.extend(others);
+        Ok(config)
+    } else {
+        Err(ConfigErrors(fatal))
+    }
+}
+
+/// What could be understood, and what was wrong.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Without the guests and stacks whose entries are broken.
+    pub config: Config,
+    pub errors: Vec<ConfigError>,
+}
+
+/// Reads and checks everything, and keeps both what is right and what is wrong.
+pub fn read_and_check(directory: &Path) -> Outcome {
+    let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let (files, mut errors) = read(&directory);
+    let mut outcome = check(&directory, &files, !errors.is_empty());
+    errors.append(&mut outcome.errors);
+    outcome.errors = errors;
+    outcome
+}
+
+/// Checks texts that were read from `directory`; pure.
+pub fn check_files(directory: &Path, files: &Files) -> Outcome {
+    check(directory, files, false)
+}
+
+fn check(directory: &Path, files: &Files, incomplete: bool) -> Outcome {
+    let mut outcome = validate::estate(directory, files, incomplete);
+    outcome.config.digest = digest(files);
+    outcome
+}
+
+/// Digest of the list that `sha256sum` would print of the files.
+fn digest(files: &Files) -> String {
+    let list: Vec<String> = files
+        .iter()
+        .map(|(path, text)| format!("{}  {}\n", sha256_hex(text.as_bytes()), path.display()))
+        .collect();
+    sha256_hex(list.concat().as_bytes())
+}
+
+fn touches(config: &Config, error: &ConfigError, vmid: Vmid) -> bool {
+    let guest = config.guests.get(&vmid);
+    match &error.scope {
+        Scope::Whole => true,
+        Scope::Guests {
+            vmids,
+            every_swarm_member,
+        } => {
+            vmids.contains(&vmid)
+                // An entry whose vmid cannot be read may be the one that is asked for.
+                || (vmids.is_empty() && guest.is_none())
+                || (*every_swarm_member && guest.is_none_or(|guest| guest.swarm.is_some()))
+        }
+        Scope::Stack(name) => {
+            guest.is_some_and(|guest| guest.stacks.iter().any(|assigned| assigned.name == *name))
+        }
+    }
+}
+
+fn read(directory: &Path) -> (Files, Vec<ConfigError>) {
+    let mut files = Files::new();
+    let mut errors = Vec::new();
+    let mut paths = vec![
+        PathBuf::from(HYPERVISOR_FILE),
+        PathBuf::from(GUESTS_FILE),
+        PathBuf::from(STACKS_FILE),
+    ];
+    match manifests(directory) {
+        Ok(mut found) => paths.append(&mut found),
+        Err(source) => {
+            let path = directory.join("stacks");
+            errors.push(unreadable(FileError::Read { path, source }));
+        }
+    }
+    for path in paths {
+        let full = directory.join(&path);
+        match read_limited(&full, LIMIT_BYTES) {
+            Ok(content) => match String::from_utf8(content) {
+                Ok(text) => {
+                    files.insert(path, text);
+                }
+                Err(error) => errors.push(not_utf8(full, &error)),
+            },
+            Err(error) if error.is_not_found() && path != Path::new(GUESTS_FILE) => {}
+            Err(error) => errors.push(unreadable(error)),
+        }
+    }
+    (files, errors)
+}
+
+/// `stacks/<name>/phoenix.json` of every folder there, whether it has one or not.
+fn manifests(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(directory.join("stacks")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_dir()) {
+            let folder = Path::new("stacks").join(entry.file_name());
+            paths.push(folder.join("phoenix.json"));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn of_file(file: PathBuf, rule: Rule, message: String, hint: Option<&str>) -> ConfigError {
+    ConfigError {
+        rule,
+        severity: Severity::Error,
+        origin: Box::new(Origin {
+            file,
+            line: 1,
+            column: 1,
+            json_path: String::new(),
+        }),
+        message,
+        hint: hint.map(str::to_owned),
+        scope: Scope::Whole,
+        excerpt: None,
+    }
+}
+
+fn unreadable(error: FileError) -> ConfigError {
+    let absent = error.is_not_found();
+    let (path, message) = match error {
+        FileError::NotAFile { path } => (path, "not a regular file".to_owned()),
+        FileError::TooLarge { path, .. } => (path, "larger than 16 MiB".to_owned()),
+        FileError::Read { path, source } | FileError::Write { path, source } => {
+            (path, format!("cannot be read: {source}"))
+        }
+        FileError::Json { path, source } => (path, format!("cannot be read: {source}")),
+    };
+    let hint = absent.then_some("`phoenix init` writes one; --config-dir names another folder");
+    of_file(path, Rule::FileUnreadable, message, hint)
+}
+
+fn not_utf8(file: PathBuf, error: &std::string::FromUtf8Error) -> ConfigError {
+    let valid = error.utf8_error().valid_up_to();
+    let before = error.as_bytes().get(..valid).unwrap_or_default();
+    let line = before.split(|byte| *byte == b'\n').count();
+    let start = before
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |position| position + 1);
+    let line_text = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
+    let mut mistake = of_file(
+        file,
+        Rule::Syntax,
+        "not JSON: not UTF-8".to_owned(),
+        Some("save it as UTF-8 without BOM"),
+    );
+    mistake.origin.line = line;
+    mistake.origin.column = line_text.chars().count() + 1;
+    mistake
+}

@@ -1,0 +1,95 @@
+//! Settings of the node.
+
+use super::super::error::ConfigError;
+use super::super::file::{HypervisorFile, RouteEntry};
+use super::super::hypervisor::{Gateway, Hypervisor, Route};
+use super::super::schema;
+use super::super::shape;
+use super::super::source::Place;
+use super::{address, typed};
+
+/// The file's settings over the defaults; the defaults alone when the file is broken, which is an error
+/// of the whole.
+pub(super) fn settings(place: &Place<'_>, errors: &mut Vec<ConfigError>) -> Hypervisor {
+    let found = shape::check(place, &schema::HYPERVISOR);
+    if !found.is_empty() {
+        errors.extend(found);
+        return Hypervisor::default();
+    }
+    match typed::<HypervisorFile>(place) {
+        Ok(file) => merged(file, place, errors),
+        Err(error) => {
+            errors.push(error);
+            Hypervisor::default()
+        }
+    }
+}
+
+fn merged(file: HypervisorFile, place: &Place<'_>, errors: &mut Vec<ConfigError>) -> Hypervisor {
+    let mut settings = Hypervisor::default();
+    set(
+        &mut settings.worker_guests_in_parallel,
+        file.worker.guests_in_parallel,
+    );
+    set(
+        &mut settings.converge_deadline_seconds,
+        file.worker.converge_deadline_seconds,
+    );
+    set(
+        &mut settings.agent_wait_seconds,
+        file.worker.agent_wait_seconds,
+    );
+    set(&mut settings.drain_seconds, file.drain_seconds);
+    set(&mut settings.pre_start, file.pre_start);
+    set(&mut settings.deployer, file.deployer);
+    settings.nfs_server = file.nfs_server.map(String::from);
+    set(&mut settings.swarm.name, file.swarm.name.map(String::from));
+    let pools = place.at("swarm").at("default_address_pool");
+    for (index, pool) in file.swarm.default_address_pool.iter().enumerate() {
+        match address::network(pool) {
+            Ok(network) => settings.swarm.default_address_pool.push(network),
+            Err(message) => errors.push(address::error(&pools.item(index), &message)),
+        }
+    }
+    let portainer = &mut settings.portainer;
+    portainer.node = file.portainer.node.map(String::from);
+    portainer.allow_vulnerable = file.portainer.allow_vulnerable;
+    set(
+        &mut portainer.version,
+        file.portainer.version.map(String::from),
+    );
+    set(
+        &mut portainer.agent_version,
+        file.portainer.agent_version.map(String::from),
+    );
+    set(
+        &mut portainer.swarm_environment,
+        file.portainer.swarm_environment.map(String::from),
+    );
+    set(
+        &mut portainer.admin_username,
+        file.portainer.admin_username.map(String::from),
+    );
+    settings.gateway = file.gateway.map(|gateway| Gateway {
+        vmid: gateway.vmid,
+        routes: gateway.routes.into_iter().map(route).collect(),
+        origin: place.at("gateway").origin(),
+    });
+    settings
+}
+
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
+    }
+}
+
+fn route(entry: RouteEntry) -> Route {
+    Route {
+        name: entry.name.into(),
+        to_vmid: entry.to_vmid,
+        to_port: entry.to_port,
+        listen_port: entry.listen_port,
+        server_name: entry.server_name.map(String::from),
+    }
+}

@@ -1,0 +1,5 @@
+//! The configuration, from files to the typed estate.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod documents;
