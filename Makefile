@@ -59,7 +59,8 @@ test-unit: prepare ## tests that need nothing but this checkout
 	@.ci/suite unit cargo test --locked --no-fail-fast --workspace --exclude phoenix-tests
 	@.ci/suite source cargo test --locked --no-fail-fast -p phoenix-tests --lib --bins $(addprefix --test ,$(SOURCE_TESTS))
 
-test-lab: deb-lab ## black-box tests in light guests (root)
+test-lab: deb-lab ## the packages, and black-box tests in light guests (root)
+	@.ci/suite lintian lintian --allow-root -E --pedantic --fail-on error,warning,info,pedantic dist/lab/*.deb
 	@.ci/suite lab-trees $(LAB) prepare
 	@[ -z "$(LAB_TESTS)" ] || .ci/suite lab cargo test --locked --no-fail-fast -p phoenix-tests $(addprefix --test ,$(LAB_TESTS))
 
