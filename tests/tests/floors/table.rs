@@ -24,6 +24,7 @@ const fn on(krate: &'static str, module: &'static str, number: u8) -> Floor {
 pub(crate) const FLOORS: &[Floor] = &[
     on("common", "command", 1),
     on("common", "config", 0),
+    on("common", "config::load", 1),
     on("common", "config::specs", 1),
     on("common", "digest", 0),
     on("common", "fs", 1),
