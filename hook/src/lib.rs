@@ -1,9 +1,15 @@
 //! The hypervisor side of Phoenix: hookscript, worker and the operator's command line.
 
 pub mod channel;
+pub mod cli;
+pub mod commands;
+pub mod event;
 pub mod exit_code;
+pub mod hookscript;
 pub mod lock;
 pub mod paths;
 pub mod plan;
 pub mod pve;
+pub mod queue;
 pub mod record;
+pub mod task;

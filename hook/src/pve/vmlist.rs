@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phoenix_common::vmid::Vmid;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Owner and kind of every guest of the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Entry {
 }
 
 /// Proxmox's own words for VM and container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Qemu,

@@ -1,0 +1,84 @@
+//! The operator's command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use phoenix_common::log;
+use tracing::level_filters::LevelFilter;
+
+use crate::commands;
+use crate::exit_code::Exit;
+use crate::paths::{CONFIG_DIR_VARIABLE, Paths};
+
+/// Turns Proxmox guests into a running Docker estate, from one declared configuration.
+#[derive(Debug, Parser)]
+#[command(name = "phoenix", version, max_term_width = 100)]
+#[command(
+    after_help = "As a hookscript: phoenix-hook <vmid> <phase>, called by Proxmox.\n\
+    Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 plan found changes, \
+    4 not converged before the deadline, 5 refused for safety."
+)]
+struct Cli {
+    /// Folder of the configuration.
+    #[arg(long, global = true, env = CONFIG_DIR_VARIABLE, value_name = "FOLDER")]
+    config_dir: Option<PathBuf>,
+    /// Log more (once: what is asked and answered; twice: everything).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List what Proxmox told Phoenix and what became of it.
+    Events(commands::events::EventsArgs),
+}
+
+/// Parses the command line and runs its verb.
+pub fn run(paths: Paths) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    log::init("phoenix", level(cli.verbose));
+    let paths = match cli.config_dir {
+        Some(folder) => paths.with_config_dir(folder),
+        None => paths,
+    };
+    let exit = match cli.verb {
+        Verb::Events(args) => commands::events::run(&args, &paths),
+    };
+    exit.into()
+}
+
+fn level(verbose: u8) -> LevelFilter {
+    match verbose {
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    }
+}
+
+/// Help and version go to stdout with 0, mistakes to stderr with 2.
+fn explain(error: &clap::Error) -> ExitCode {
+    // A closed terminal has nobody to read it.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Converged.into(),
+        _ => Exit::Usage.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

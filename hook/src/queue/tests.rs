@@ -1,0 +1,97 @@
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::event::Trigger;
+use crate::event::tests::event;
+
+struct Lab {
+    folder: tempfile::TempDir,
+    queue: Queue,
+}
+
+fn lab() -> Lab {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = Queue::new(&Paths::new(folder.path()));
+    Lab { folder, queue }
+}
+
+impl Lab {
+    fn names(&self, folder: &str) -> Vec<std::ffi::OsString> {
+        list(&self.folder.path().join("var/lib/phoenix").join(folder)).unwrap()
+    }
+}
+
+fn numbered(number: u64) -> Event {
+    let mut event = event(Trigger::PostStart);
+    event.moment.boottime_ns = number;
+    event.moment.unix_ms = number;
+    event.id = format!("{number:020}-1002-post-start-7");
+    event
+}
+
+#[test]
+fn events_go_through_in_order_and_end_in_the_recorder() {
+    let lab = lab();
+    for number in [3, 20, 100] {
+        lab.queue.append(&numbered(number)).unwrap();
+    }
+    assert!(lab.names("tmp").is_empty());
+    assert!(!lab.queue.is_empty().unwrap());
+    assert_eq!(lab.queue.take_all().unwrap(), 3);
+    assert_eq!(lab.queue.take_all().unwrap(), 0);
+    let pending = lab.queue.pending().unwrap();
+    assert_eq!(pending, [numbered(3), numbered(20), numbered(100)]);
+    for event in &pending {
+        lab.queue.finish(event, &EventOutcome::Converged).unwrap();
+        lab.queue.finish(event, &EventOutcome::Converged).unwrap();
+    }
+    assert!(lab.queue.is_empty().unwrap());
+    let finished = lab.queue.finished().unwrap();
+    assert_eq!(finished.len(), 3);
+    assert_eq!(finished[0].outcome, EventOutcome::Converged);
+}
+
+#[test]
+fn what_is_no_event_is_put_aside() {
+    let lab = lab();
+    lab.queue.append(&numbered(1)).unwrap();
+    let queue = lab.folder.path().join("var/lib/phoenix/queue");
+    fs::write(queue.join("garbage.json"), b"{").unwrap();
+    fs::write(queue.join("large.json"), vec![b' '; 70_000]).unwrap();
+    fs::create_dir(queue.join("folder")).unwrap();
+    fs::copy(
+        queue.join(file_name(&numbered(1).id)),
+        queue.join("0-other-name.json"),
+    )
+    .unwrap();
+    let mut newer = serde_json::to_value(numbered(2)).unwrap();
+    newer["version"] = 99.into();
+    fs::write(queue.join(file_name(&numbered(2).id)), newer.to_string()).unwrap();
+    lab.queue.take_all().unwrap();
+    assert_eq!(lab.queue.pending().unwrap(), [numbered(1)]);
+    assert_eq!(lab.queue.pending().unwrap(), [numbered(1)]);
+    assert_eq!(lab.names("rejected").len(), 5);
+    assert_eq!(lab.names("work").len(), 1);
+}
+
+#[test]
+fn a_failed_append_leaves_nothing_behind() {
+    let lab = lab();
+    lab.queue.append(&numbered(1)).unwrap();
+    let queue = lab.folder.path().join("var/lib/phoenix/queue");
+    fs::remove_dir_all(&queue).unwrap();
+    fs::write(&queue, b"in the way").unwrap();
+    let error = lab.queue.append(&numbered(2)).unwrap_err();
+    assert!(matches!(error, QueueError::Move { .. }), "{error}");
+    assert!(lab.names("tmp").is_empty());
+}
+
+#[test]
+fn the_queue_is_roots_alone() {
+    let lab = lab();
+    lab.queue.append(&numbered(1)).unwrap();
+    let queue = lab.folder.path().join("var/lib/phoenix/queue");
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!(mode(&queue), 0o700);
+    assert_eq!(mode(&queue.join(file_name(&numbered(1).id))), 0o600);
+}
