@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use phoenix_common::wire::{AgentFailure, Answer, FailureKind, RequestBody};
 
+use crate::docker::engine::Engine;
 use crate::failure::{Failure, failed};
 use crate::paths::Paths;
-use crate::{facts, job};
+use crate::{facts, guest, job, swarm};
 
 /// How long any answer may take: who asked waits on the channel.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(50);
@@ -37,6 +38,28 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             let job = job.parse().map_err(Failure::into_failure)?;
             Ok(Answer::JobStatus(job::status::status(paths, &job, after)))
         }
-        _ => Err(failed(FailureKind::Failed, "not built in")),
+        RequestBody::PlanGuest(spec) => {
+            let changes = guest::apply::changes(paths, &spec).await;
+            changes
+                .map(Answer::PlanGuest)
+                .map_err(Failure::into_failure)
+        }
+        RequestBody::SwarmView => {
+            let view = swarm::view::read(&engine(paths).await?).await;
+            view.map(Answer::SwarmView).map_err(Failure::into_failure)
+        }
+        RequestBody::SwarmToken(role) => {
+            let token = swarm::token::read(&engine(paths).await?, role).await;
+            token.map(Answer::SwarmToken).map_err(Failure::into_failure)
+        }
+        RequestBody::PlanStack(_) | RequestBody::StackStatus { .. } => {
+            Err(failed(FailureKind::Failed, "stacks: not in this build"))
+        }
     }
+}
+
+async fn engine(paths: &Paths) -> Result<Engine, AgentFailure> {
+    Engine::connect(&paths.docker_socket())
+        .await
+        .map_err(Failure::into_failure)
 }

@@ -1,0 +1,68 @@
+//! What can go wrong while a guest is made as its spec says.
+
+use std::path::PathBuf;
+
+use phoenix_common::command::CommandError;
+use phoenix_common::fs::FileError;
+use phoenix_common::untrusted::Untrusted;
+use phoenix_common::wire::FailureKind;
+
+use crate::docker::error::EngineError;
+use crate::failure::Failure;
+use crate::program::ProgramMissing;
+
+#[derive(Debug, thiserror::Error)]
+pub enum GuestError {
+    #[error("\"{}\" is no {what}", Untrusted(word))]
+    Word { what: &'static str, word: String },
+    #[error("authorized keys are declared without a user")]
+    KeysWithoutUser,
+    #[error(transparent)]
+    Program(#[from] ProgramMissing),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("cannot write {}", path.display())]
+    Write {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("user {0} is not in /etc/passwd although it was created")]
+    UserNotCreated(String),
+    #[error("{0} is no time zone of this guest's time zone database")]
+    NoTimezone(String),
+    #[error("{0} is no locale that this guest can make")]
+    NoLocale(String),
+    #[error("cloud-init still works after {minutes} min")]
+    CloudInit { minutes: u64 },
+    #[error("Docker does not answer after its start")]
+    DockerSilent(#[source] EngineError),
+    #[error("this guest has no systemd to start Docker with")]
+    NoSystemd,
+    #[error("all was done, but it is still not so: {}", what.join(", "))]
+    NotConverged { what: Vec<String> },
+}
+
+impl Failure for GuestError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Word { .. } | Self::KeysWithoutUser | Self::NoTimezone(_) | Self::NoLocale(_) => {
+                FailureKind::Input
+            }
+            Self::CloudInit { .. } | Self::DockerSilent(_) | Self::Command(_) => {
+                FailureKind::Retryable
+            }
+            _ => FailureKind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::CloudInit { .. } => "in the guest: cloud-init status --long",
+            Self::DockerSilent(_) => "in the guest: journalctl -u docker.service",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,89 @@
+//! Looks at the guest, as far as a spec asks for it. Reads only.
+
+use phoenix_common::spec::{BaseSetupSpec, GuestSpec};
+use phoenix_common::wire::CloudInit;
+
+use super::error::GuestError;
+use super::observed::{AuthorizedKeys, ObservedGuest, User};
+use super::{apt, authorized_keys, docker_service, files, locale, timezone};
+use crate::facts::cloud_init;
+use crate::paths::Paths;
+
+/// Everything the planner needs for `spec`.
+///
+/// # Errors
+/// A program or file that must be there is not, or cannot be read.
+pub async fn observe(paths: &Paths, spec: &GuestSpec) -> Result<ObservedGuest, GuestError> {
+    let base_setup = spec.base_setup.clone().unwrap_or_default();
+    let mut observed = ObservedGuest {
+        cloud_init_runs: cloud_init::state(paths) == CloudInit::Running,
+        ..ObservedGuest::default()
+    };
+    if needs_packages(spec, &base_setup) {
+        observed.packages = apt::installed(paths).await?;
+    }
+    if let Some(name) = &base_setup.username {
+        observed.user = user(paths, name)?;
+    }
+    if base_setup.timezone.is_some() {
+        observed.timezone = timezone::observe(paths)?;
+    }
+    if let Some(name) = &base_setup.locale {
+        observed.locale = locale::observe(paths, name).await?;
+    }
+    if spec.docker.is_some() {
+        observed.docker = docker_service::observe(paths, &observed.packages).await?;
+    }
+    Ok(observed)
+}
+
+fn needs_packages(spec: &GuestSpec, base_setup: &BaseSetupSpec) -> bool {
+    spec.docker.is_some()
+        || !base_setup.packages.is_empty()
+        || base_setup.timezone.is_some()
+        || base_setup.locale.is_some()
+}
+
+/// The user of that name with its keys, from `/etc/passwd`.
+pub(super) fn user(paths: &Paths, name: &str) -> Result<Option<User>, GuestError> {
+    let passwd = files::text(&paths.at("/etc/passwd"))?;
+    let user = passwd.lines().find_map(|line| parse_user(line, name));
+    Ok(user.map(|user| User {
+        keys: authorized_keys::observe(paths, &user),
+        ..user
+    }))
+}
+
+/// A line of passwd(5), if it is the user's.
+fn parse_user(line: &str, name: &str) -> Option<User> {
+    let mut fields = line.split(':');
+    if fields.next()? != name {
+        return None;
+    }
+    let _password = fields.next()?;
+    let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let _comment = fields.next()?;
+    Some(User {
+        uid,
+        gid,
+        home: fields.next()?.to_owned(),
+        keys: AuthorizedKeys::default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_its_whole_name() {
+        let line = "phoenix:x:1000:1001:,,,:/home/phoenix:/bin/bash";
+        let user = parse_user(line, "phoenix").unwrap();
+        assert_eq!(
+            (user.uid, user.gid, user.home.as_str()),
+            (1000, 1001, "/home/phoenix")
+        );
+        assert_eq!(parse_user(line, "phoe"), None);
+        assert_eq!(parse_user("", ""), None);
+    }
+}

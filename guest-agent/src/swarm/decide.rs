@@ -1,0 +1,122 @@
+//! What init and join have to do, by the state they find. Pure.
+
+use phoenix_common::wire::Membership;
+
+use super::error::SwarmError;
+use super::state::OwnState;
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is so already.
+    Nothing,
+    /// The node is in no Swarm: make or join one.
+    Enter,
+    /// What is left of an earlier membership must go first.
+    LeaveThenEnter,
+}
+
+/// For a node that shall make a new Swarm.
+///
+/// # Errors
+/// It would cost a membership that may be worth something.
+pub fn init(state: &OwnState) -> Result<Step, SwarmError> {
+    match &state.membership {
+        Membership::Inactive => Ok(Step::Enter),
+        Membership::Manager { .. } => Ok(Step::Nothing),
+        // Never became a member, or was removed from a Swarm whose managers do not know it any more.
+        Membership::Pending => Ok(Step::LeaveThenEnter),
+        Membership::Worker { .. } => Err(SwarmError::InSwarm { role: "a worker" }),
+        Membership::Locked => Err(SwarmError::Locked),
+        Membership::Error { message } => Err(SwarmError::Broken(message.clone())),
+    }
+}
+
+/// For a node that shall join the Swarm of `managers` (`address:port`).
+///
+/// # Errors
+/// It is in another Swarm, or locked.
+pub fn join(state: &OwnState, managers: &[String]) -> Result<Step, SwarmError> {
+    match &state.membership {
+        Membership::Inactive => Ok(Step::Enter),
+        Membership::Pending | Membership::Error { .. } => Ok(Step::LeaveThenEnter),
+        Membership::Locked => Err(SwarmError::Locked),
+        Membership::Worker { .. } | Membership::Manager { .. } => {
+            let known = &state.remote_managers;
+            if known.iter().any(|manager| managers.contains(manager)) {
+                Ok(Step::Nothing)
+            } else {
+                Err(SwarmError::OtherSwarm {
+                    managers: known.clone(),
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(membership: Membership) -> OwnState {
+        OwnState {
+            membership,
+            remote_managers: vec!["192.0.2.1:2377".into()],
+        }
+    }
+
+    fn worker() -> Membership {
+        Membership::Worker {
+            node_id: "n".into(),
+            node_address: "192.0.2.2".into(),
+        }
+    }
+
+    fn manager() -> Membership {
+        Membership::Manager {
+            node_id: "n".into(),
+            node_address: "192.0.2.1".into(),
+            cluster_id: "c".into(),
+            error: String::new(),
+        }
+    }
+
+    fn broken() -> Membership {
+        Membership::Error {
+            message: "certificate has expired".into(),
+        }
+    }
+
+    #[test]
+    fn init_never_costs_a_membership() {
+        for (membership, wanted) in [
+            (Membership::Inactive, Some(Step::Enter)),
+            (Membership::Pending, Some(Step::LeaveThenEnter)),
+            (manager(), Some(Step::Nothing)),
+            (worker(), None),
+            (Membership::Locked, None),
+            (broken(), None),
+        ] {
+            let shown = format!("{membership:?}");
+            assert_eq!(init(&state(membership)).ok(), wanted, "{shown}");
+        }
+    }
+
+    #[test]
+    fn join_knows_its_swarm_by_the_managers() {
+        let right = ["192.0.2.9:2377".to_owned(), "192.0.2.1:2377".to_owned()];
+        let wrong = ["192.0.2.9:2377".to_owned()];
+        for (membership, managers, wanted) in [
+            (Membership::Inactive, &right[..], Some(Step::Enter)),
+            (Membership::Pending, &right, Some(Step::LeaveThenEnter)),
+            (broken(), &right, Some(Step::LeaveThenEnter)),
+            (Membership::Locked, &right, None),
+            (worker(), &right, Some(Step::Nothing)),
+            (manager(), &right, Some(Step::Nothing)),
+            (worker(), &wrong, None),
+        ] {
+            let shown = format!("{membership:?}");
+            assert_eq!(join(&state(membership), managers).ok(), wanted, "{shown}");
+        }
+    }
+}
