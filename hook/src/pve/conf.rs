@@ -52,6 +52,7 @@ fn is_key(key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn only_the_current_section_counts() {
@@ -73,6 +74,21 @@ mod tests {
             ("agent: freeze-fs=1\n", false),
         ] {
             assert_eq!(GuestConf::parse(text).agent_enabled(), wanted, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(lock|agent|#|\\[|:| |1|enabled=|\n|\\PC){0,60}") {
+            let conf = GuestConf::parse(&text);
+            let _ = (conf.lock(), conf.agent_enabled());
+        }
+
+        #[test]
+        fn what_stands_behind_a_section_never_counts(before in "[a-z]{1,8}", after in "[a-z]{1,8}") {
+            let conf = GuestConf::parse(&format!("name: {before}\n[{after}]\nname: {after}\nlock: x\n"));
+            prop_assert_eq!(conf.get("name"), Some(before.as_str()));
+            prop_assert_eq!(conf.lock(), None);
         }
     }
 }

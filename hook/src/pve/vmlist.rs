@@ -56,6 +56,7 @@ impl VmList {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn owner_and_kind_are_read() {
@@ -65,5 +66,12 @@ mod tests {
         assert_eq!((entry.node.as_str(), entry.kind), ("pve2", Kind::Lxc));
         assert_eq!(list.iter().count(), 2);
         assert!(VmList::parse("").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(\\{|\\}|\"|:|,|ids|node|type|qemu|100|\\PC){0,60}") {
+            let _ = VmList::parse(&text);
+        }
     }
 }
