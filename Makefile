@@ -10,8 +10,11 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 export PHOENIX_BIN_DIR ?= $(TARGET)/x86_64-unknown-linux-gnu/lab
 export PHOENIX_DEB_DIR ?= $(CURDIR)/dist/lab
 
-# Compiler for the link, packages, the lab's root trees and network, the checks of scripts and packages.
-PACKAGES := gcc libc6-dev dpkg-dev xz-utils debootstrap iproute2 shellcheck lintian
+# Compiler for the link, packaging, the lab's root trees and network.
+PACKAGES := gcc libc6-dev dpkg-dev xz-utils debootstrap iproute2
+# Only checks and measurements need these.
+CHECK_PACKAGES := shellcheck lintian
+BENCH_PACKAGES := jq perl
 LAB := cargo run --locked --quiet -p phoenix-tests --bin lab --
 # Tests that need this checkout alone; every other file of tests/tests needs the lab.
 SOURCE_TESTS := floors dependencies wrapper
@@ -20,25 +23,33 @@ LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/t
 SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \
 	$(wildcard packaging/*/DEBIAN/p*) .ci/run .ci/suite
 
-.PHONY: help prepare build deb deb-lab demo test test-unit test-lab lint bench clean
+.PHONY: help prepare prepare-checks build deb deb-lab demo test test-unit test-lab lint bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-prepare: ## install the Debian packages that are missing (root)
+# Installs those of the given packages that are missing; quiet unless it fails.
+define install
 	@missing=$$(comm -13 <(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' | sed -n 's/^installed //p' | sort -u) \
-		<(printf '%s\n' $(PACKAGES) | sort)); \
+		<(printf '%s\n' $(1) | sort)); \
 	[ -n "$$missing" ] || exit 0; \
 	echo "installing" $$missing; \
 	log=$$(mktemp); \
 	{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; } \
 		>"$$log" 2>&1 || { tail -n 20 "$$log" >&2; rm -f "$$log"; exit 1; }; \
 	rm -f "$$log"
+endef
 
-build: ## compile everything for development
+prepare: ## install the Debian packages that are missing (root)
+	$(call install,$(PACKAGES))
+
+prepare-checks: prepare
+	$(call install,$(CHECK_PACKAGES))
+
+build: prepare ## compile everything for development
 	cargo build --locked --workspace --all-targets
 
-deb: ## both Debian packages into dist/ (PROFILE=lab: quicker to build, into dist/lab/)
+deb: prepare ## both Debian packages into dist/ (PROFILE=lab: quicker to build, into dist/lab/)
 	PROFILE=$(PROFILE) packaging/build-deb.sh
 
 deb-lab: prepare
@@ -50,7 +61,7 @@ demo: deb-lab ## watch a start event turn two bare guests into a Swarm with a st
 
 test: lint test-unit test-lab ## everything below but bench
 
-lint: prepare ## format, clippy, shell scripts
+lint: prepare-checks ## format, clippy, shell scripts
 	@.ci/suite lint bash -euc 'cargo fmt --all --check; \
 		cargo clippy --locked --workspace --all-targets -- -D warnings; \
 		shellcheck $(SCRIPTS)'
@@ -59,7 +70,7 @@ test-unit: prepare ## tests that need nothing but this checkout
 	@.ci/suite unit cargo test --locked --no-fail-fast --workspace --exclude phoenix-tests
 	@.ci/suite source cargo test --locked --no-fail-fast -p phoenix-tests --lib --bins $(addprefix --test ,$(SOURCE_TESTS))
 
-test-lab: deb-lab ## the packages, and black-box tests in light guests (root)
+test-lab: deb-lab prepare-checks ## the packages, and black-box tests in light guests (root)
 	@.ci/suite lintian lintian --allow-root -E --pedantic --fail-on error,warning,info,pedantic dist/lab/*.deb
 	@.ci/suite lab-trees $(LAB) prepare
 	@[ -z "$(LAB_TESTS)" ] || .ci/suite lab cargo test --locked --no-fail-fast -p phoenix-tests $(addprefix --test ,$(LAB_TESTS))
@@ -68,7 +79,7 @@ clean: ## what was built; the lab's cache outside the checkout stays
 	cargo clean
 	rm -rf dist
 
-bench: PACKAGES += jq perl
-bench: prepare deb ## how long Proxmox waits for the hookscript, beside others (not part of test)
+bench: deb ## how long Proxmox waits for the hookscript, beside others (not part of test)
+	$(call install,$(BENCH_PACKAGES))
 	PHOENIX_HOOK=$(TARGET)/x86_64-unknown-linux-gnu/$(PROFILE)/phoenix-hook \
 		cargo run --locked --quiet -p phoenix-tests --bin bench_hook
