@@ -6,29 +6,23 @@
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use nix::time::{ClockId, clock_gettime};
-use phoenix_common::fs::read_limited;
 use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::{Vmid, VmidError};
 
-use crate::event::{Event, Moment, PveFacts, Trigger};
+use crate::event::{Event, PveFacts, TaskFacts, Trigger};
+use crate::host;
 use crate::paths::Paths;
-use crate::pve::conf::GuestConf;
-use crate::pve::guest::{PveError, node_name, vmlist};
+use crate::pve::facts::pve_facts;
 use crate::queue::{Queue, QueueError};
-use crate::task::TaskFacts;
 
 /// How long `/etc/pve` may take. It is a FUSE file system that hangs when its daemon does.
 const PVE_TIMEOUT: Duration = Duration::from_millis(200);
-/// pmxcfs stores at most 1 MiB in a file.
-const CONF_LIMIT_BYTES: u64 = 1 << 20;
 
 /// A call by Proxmox, as its two arguments say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,37 +89,15 @@ impl HookCall {
         let vmid: Vmid = self.vmid.parse()?;
         let trigger =
             Trigger::from_phase(&self.phase).ok_or_else(|| HookError::Phase(self.phase.clone()))?;
-        let mut event = Event::new(vmid, trigger, now()?);
+        let mut event = Event::new(vmid, trigger, host::now()?, std::process::id());
         let source_node = std::env::var("PVE_MIGRATED_FROM").ok();
         event.migrated_from = source_node.filter(|node| !node.is_empty());
-        event.task = TaskFacts::of_this_process();
+        let ancestors = host::ancestor_command_lines();
+        event.task = TaskFacts::from_command_lines(ancestors.iter().map(String::as_str));
         event.pve = look_at_pve(paths, vmid);
         Queue::new(paths).append(&event)?;
         Ok(event)
     }
-}
-
-/// The host's clocks now.
-///
-/// # Errors
-/// The kernel has no `CLOCK_BOOTTIME`.
-pub fn now() -> Result<Moment, nix::errno::Errno> {
-    let boottime = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?);
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Ok(Moment {
-        boot_id: boot_id(),
-        boottime_ns: u64::try_from(boottime.as_nanos()).unwrap_or(u64::MAX),
-        unix_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
-    })
-}
-
-/// The id of this boot of the host; empty if the kernel does not tell.
-pub fn boot_id() -> String {
-    let path = Path::new("/proc/sys/kernel/random/boot_id");
-    let text = read_limited(path, 128).unwrap_or_default();
-    String::from_utf8_lossy(&text).trim().to_owned()
 }
 
 fn look_at_pve(paths: &Paths, vmid: Vmid) -> Observed<PveFacts> {
@@ -138,37 +110,6 @@ fn look_at_pve(paths: &Paths, vmid: Vmid) -> Observed<PveFacts> {
             "/etc/pve did not answer within {} ms",
             PVE_TIMEOUT.as_millis()
         )),
-    }
-}
-
-/// What Proxmox's files say about a guest.
-///
-/// # Errors
-/// `/etc/pve` cannot be read.
-pub fn pve_facts(paths: &Paths, vmid: Vmid) -> Result<PveFacts, PveError> {
-    let list = vmlist(paths)?;
-    let entry = list.get(vmid);
-    let lock = match entry {
-        Some(entry) => config_lock(&paths.guest_conf(&entry.node, entry.kind, vmid))?,
-        None => None,
-    };
-    Ok(PveFacts {
-        node: node_name(paths)?,
-        owner: entry.map(|entry| entry.node.clone()),
-        kind: entry.map(|entry| entry.kind),
-        lock,
-    })
-}
-
-/// `lock:` of a configuration file; a file that has just moved has none.
-fn config_lock(path: &Path) -> Result<Option<String>, PveError> {
-    match read_limited(path, CONF_LIMIT_BYTES) {
-        Ok(content) => {
-            let conf = GuestConf::parse(&String::from_utf8_lossy(&content));
-            Ok(conf.lock().map(str::to_owned))
-        }
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 

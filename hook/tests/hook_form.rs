@@ -196,7 +196,7 @@ fn the_task_around_the_call_is_found() {
     );
     let event = node.take_only_event();
     assert_eq!(event.task.kind.as_deref(), Some("qmstart"));
-    assert_eq!(event.task.bulk, Some(phoenix_hook::task::Bulk::StartAll));
+    assert_eq!(event.task.bulk, Some(phoenix_hook::event::Bulk::StartAll));
 }
 
 #[test]

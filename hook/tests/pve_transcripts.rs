@@ -3,6 +3,7 @@
 //! The folder is `PHOENIX_PVE_TRANSCRIPTS`, by default `../shared/pve-transcripts` beside the checkout.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a failed step fails the test"
 )]

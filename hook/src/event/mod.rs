@@ -4,6 +4,7 @@
 //! in `tests/fixtures/events` keep one event of each version.
 
 mod classify;
+mod task;
 
 use std::fmt;
 
@@ -12,9 +13,9 @@ use phoenix_common::vmid::Vmid;
 use serde::{Deserialize, Serialize};
 
 pub use classify::Class;
+pub use task::{Bulk, TaskFacts};
 
 use crate::pve::vmlist::Kind;
-use crate::task::TaskFacts;
 
 /// The version this build writes.
 pub const EVENT_VERSION: u32 = 1;
@@ -109,9 +110,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event of now, by this process, about which nothing else is known.
-    pub fn new(vmid: Vmid, trigger: Trigger, moment: Moment) -> Self {
-        let pid = std::process::id();
+    /// An event by process `pid`, about which nothing else is known.
+    pub fn new(vmid: Vmid, trigger: Trigger, moment: Moment, pid: u32) -> Self {
         Self {
             version: EVENT_VERSION,
             id: format!("{:020}-{vmid}-{trigger}-{pid}", moment.boottime_ns),
@@ -142,14 +142,13 @@ pub(crate) mod tests {
             boottime_ns: 4_711_000_000,
             unix_ms: 1_795_236_890_691,
         };
-        Event::new(Vmid::new(1002).unwrap(), trigger, moment)
+        Event::new(Vmid::new(1002).unwrap(), trigger, moment, 17)
     }
 
     #[test]
     fn ids_sort_by_time_and_names_are_proxmoxs() {
         let event = event(Trigger::PostStart);
-        let wanted = format!("00000000004711000000-1002-post-start-{}", event.pid);
-        assert_eq!(event.id, wanted);
+        assert_eq!(event.id, "00000000004711000000-1002-post-start-17");
         for name in ["pre-start", "post-start", "pre-stop", "post-stop"] {
             assert_eq!(Trigger::from_phase(name).unwrap().name(), name);
         }

@@ -19,7 +19,8 @@ use phoenix_common::vmid::Vmid;
 
 pub use recorder::{EventOutcome, FinishedEvent, RECORD_VERSION};
 
-use crate::event::{EVENT_VERSION, Event};
+use crate::event::{EVENT_VERSION, Event, Trigger};
+use crate::host;
 use crate::paths::Paths;
 
 /// Largest event read; ours have some 600 bytes.
@@ -48,6 +49,8 @@ pub enum QueueError {
     Remove { path: PathBuf, source: io::Error },
     #[error(transparent)]
     File(#[from] FileError),
+    #[error("the kernel has no CLOCK_BOOTTIME")]
+    Clock { source: nix::errno::Errno },
     #[error("the event cannot be written as JSON")]
     Json { source: serde_json::Error },
 }
@@ -82,6 +85,15 @@ impl Queue {
             let _ = fs::remove_file(&half);
         }
         moved
+    }
+
+    /// Asks for a reconcile of a guest, as an event of Phoenix's own; `reason` is for people.
+    pub fn request(&self, vmid: Vmid, reason: &str) -> Result<Event, QueueError> {
+        let now = host::now().map_err(|source| QueueError::Clock { source })?;
+        let mut event = Event::new(vmid, Trigger::Reconcile, now, std::process::id());
+        event.reason = Some(reason.to_owned());
+        self.append(&event)?;
+        Ok(event)
     }
 
     /// Moves every file of `queue/` to `work/`; the number of files moved.

@@ -95,3 +95,22 @@ fn the_queue_is_roots_alone() {
     assert_eq!(mode(&queue), 0o700);
     assert_eq!(mode(&queue.join(file_name(&numbered(1).id))), 0o600);
 }
+
+#[test]
+fn phoenix_itself_can_ask_for_a_reconcile() {
+    let lab = lab();
+    let vmid = Vmid::new(1003).unwrap();
+    let asked = lab
+        .queue
+        .request(vmid, "manager 1001 has converged")
+        .unwrap();
+    assert_eq!(asked.class(), crate::event::Class::Requested);
+    assert_eq!(
+        pending_vmids(&lab.queue.paths)
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [vmid]
+    );
+    lab.queue.take_all().unwrap();
+    assert_eq!(lab.queue.pending().unwrap(), [asked]);
+}

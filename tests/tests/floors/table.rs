@@ -64,9 +64,10 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "cli", 4),
     on("hook", "commands", 4),
     on("hook", "context", 1),
-    on("hook", "event", 1),
+    on("hook", "event", 0),
     on("hook", "exit_code", 1),
     on("hook", "hookscript", 4),
+    on("hook", "host", 1),
     on("hook", "lock", 1),
     on("hook", "paths", 1),
     on("hook", "plan", 0),
@@ -76,6 +77,5 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "pve::vmlist", 0),
     on("hook", "queue", 1),
     on("hook", "record", 1),
-    on("hook", "task", 1),
     on("tests", "bin", 4),
 ];

@@ -1,15 +1,8 @@
-//! Which Proxmox task a process works for, by its ancestors.
+//! Which Proxmox task a process works for, by its ancestors' command lines. Pure.
 //!
 //! A task's process names itself `task UPID:node:pid:pstart:start:type:id:user:` (`RESTEnvironment.pm`).
 
-use std::path::Path;
-
-use phoenix_common::fs::read_limited;
 use serde::{Deserialize, Serialize};
-
-/// Tasks nest two deep (`startall` → `qmstart`); the rest is the command line around them.
-const MOST_ANCESTORS: usize = 16;
-const CMDLINE_LIMIT_BYTES: u64 = 64 << 10;
 
 /// The task around a hook call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,25 +39,6 @@ impl TaskFacts {
         }
         facts
     }
-
-    /// Of this very process. What cannot be read ends the walk.
-    pub fn of_this_process() -> Self {
-        let mut lines = Vec::new();
-        let mut pid = std::os::unix::process::parent_id();
-        while pid > 1 && lines.len() < MOST_ANCESTORS {
-            let folder = Path::new("/proc").join(pid.to_string());
-            let Ok(line) = read_limited(&folder.join("cmdline"), CMDLINE_LIMIT_BYTES) else {
-                break;
-            };
-            lines.push(String::from_utf8_lossy(&line).into_owned());
-            let stat = read_limited(&folder.join("stat"), CMDLINE_LIMIT_BYTES).unwrap_or_default();
-            let Some(parent) = parent_in_stat(&String::from_utf8_lossy(&stat)) else {
-                break;
-            };
-            pid = parent;
-        }
-        Self::from_command_lines(lines.iter().map(String::as_str))
-    }
 }
 
 /// The type in `task UPID:node:pid:pstart:start:type:…`.
@@ -75,13 +49,6 @@ fn task_type(command_line: &str) -> Option<&str> {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (is_word && (1..=32).contains(&kind.len())).then_some(kind)
-}
-
-/// The parent's pid in `/proc/<pid>/stat`: second field behind the command's name, which stands in
-/// parentheses and may hold some itself (proc(5)).
-fn parent_in_stat(stat: &str) -> Option<u32> {
-    let (_, behind) = stat.rsplit_once(')')?;
-    behind.split_whitespace().nth(1)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -103,11 +70,5 @@ mod tests {
     fn a_power_off_has_no_task() {
         let lines = ["/usr/bin/perl\0/usr/sbin/qm\0cleanup\0", "task UPID:x"];
         assert_eq!(TaskFacts::from_command_lines(lines), TaskFacts::default());
-    }
-
-    #[test]
-    fn the_parent_is_read_behind_any_name() {
-        assert_eq!(parent_in_stat("17 (task (a) 1) S 42 17 17 0"), Some(42));
-        assert_eq!(parent_in_stat(""), None);
     }
 }
