@@ -56,7 +56,7 @@ impl Command {
             program: program.into(),
             arguments: Vec::new(),
             stdin: Vec::new(),
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             environment: Vec::new(),
         }
     }

@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 use crate::commands;
 use crate::exit_code::Exit;
 use crate::paths::{CONFIG_DIR_VARIABLE, Paths};
+use crate::worker;
 
 /// Turns Proxmox guests into a running Docker estate, from one declared configuration.
 #[derive(Debug, Parser)]
@@ -33,8 +34,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Run(commands::run::RunArgs),
+    Plan(commands::plan::PlanArgs),
+    Status(commands::status::StatusArgs),
     /// List what Proxmox told Phoenix and what became of it.
     Events(commands::events::EventsArgs),
+    /// Work off the event queue, then end (started by phoenix-worker.path).
+    Worker,
 }
 
 /// Parses the command line and runs its verb.
@@ -49,6 +55,10 @@ pub fn run(paths: Paths) -> ExitCode {
         None => paths,
     };
     let exit = match cli.verb {
+        Verb::Run(args) => commands::run::run(&args, &paths),
+        Verb::Plan(args) => commands::plan::run(&args, &paths),
+        Verb::Status(args) => commands::status::run(&args, &paths),
+        Verb::Worker => worker::run(&paths),
         Verb::Events(args) => commands::events::run(&args, &paths),
     };
     exit.into()

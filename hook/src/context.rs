@@ -1,11 +1,10 @@
 //! What every run works with: the places, one snapshot of the configuration, the carried agent.
 
 use phoenix_common::config::{self, Config, ConfigErrors, StackAssignment};
-use phoenix_common::fs::FileError;
 use phoenix_common::log::Chain;
 use phoenix_common::vmid::Vmid;
 
-use crate::agent_package::AgentPackage;
+use crate::channel::{CarriedPackage, PackageError};
 use crate::paths::Paths;
 use crate::plan::desired::{Desired, StackDesired, SwarmDesired};
 
@@ -14,7 +13,8 @@ use crate::plan::desired::{Desired, StackDesired, SwarmDesired};
 pub struct Context {
     pub paths: Paths,
     pub config: Config,
-    pub carried_agent: Option<AgentPackage>,
+    /// Version of the guest package that this node carries; `None` in a build without one.
+    pub carried_agent: Option<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +24,12 @@ pub enum ContextError {
         directory: String,
         source: ConfigErrors,
     },
-    #[error("guest {vmid} is not configured in {directory}/phoenix_vm_configs.json: add it there, or unregister its hookscript")]
+    #[error(
+        "guest {vmid} is not configured in {directory}/phoenix_vm_configs.json: add it there, or unregister its hookscript"
+    )]
     UnknownGuest { vmid: Vmid, directory: String },
     #[error("the carried guest agent package")]
-    Package(#[from] FileError),
+    Package(#[from] PackageError),
 }
 
 impl Context {
@@ -37,12 +39,11 @@ impl Context {
     /// Mistakes that touch this guest, or the guest is not configured.
     pub fn load_for(paths: &Paths, vmid: Vmid) -> Result<Self, ContextError> {
         let directory = paths.config_dir().display().to_string();
-        let config = config::load_for(paths.config_dir(), vmid).map_err(|source| {
-            ContextError::Config {
+        let config =
+            config::load_for(paths.config_dir(), vmid).map_err(|source| ContextError::Config {
                 directory: directory.clone(),
                 source,
-            }
-        })?;
+            })?;
         if !config.guests.contains_key(&vmid) {
             return Err(ContextError::UnknownGuest { vmid, directory });
         }
@@ -62,7 +63,7 @@ impl Context {
 
     fn with(paths: &Paths, config: Config) -> Result<Self, ContextError> {
         Ok(Self {
-            carried_agent: AgentPackage::carried(paths)?,
+            carried_agent: carried_version(paths)?,
             paths: paths.clone(),
             config,
         })
@@ -72,13 +73,12 @@ impl Context {
     /// `None` when the guest is not configured.
     pub fn desired(&self, vmid: Vmid) -> Option<Desired> {
         let guest = self.config.guests.get(&vmid)?;
-        let ours = |stack: &&StackAssignment| {
-            stack.deployer == config::Deployer::Swarm && !stack.manual
-        };
+        let ours =
+            |stack: &&StackAssignment| stack.deployer == config::Deployer::Swarm && !stack.manual;
         let stacks = guest.stacks.iter().filter(ours);
         Some(Desired {
             vmid,
-            carried_agent: self.carried_agent.as_ref().map(|agent| agent.version.clone()),
+            carried_agent: self.carried_agent.clone(),
             guest: self.config.guest_spec(vmid).ok()?,
             swarm: self.swarm(guest),
             stacks: stacks.map(|stack| self.stack(vmid, stack)).collect(),
@@ -93,7 +93,11 @@ impl Context {
 
     fn swarm(&self, guest: &config::Guest) -> Option<SwarmDesired> {
         let member = guest.swarm.as_ref()?;
-        let networks = self.config.guests.values().filter_map(|guest| guest.network);
+        let networks = self
+            .config
+            .guests
+            .values()
+            .filter_map(|guest| guest.network);
         Some(SwarmDesired {
             name: member.name.clone(),
             role: member.role,
@@ -119,5 +123,13 @@ impl Context {
                 .map(Box::new)
                 .map_err(|error| Chain(&error).to_string()),
         }
+    }
+}
+
+fn carried_version(paths: &Paths) -> Result<Option<String>, PackageError> {
+    match CarriedPackage::load_version(paths) {
+        Ok(version) => Ok(Some(version)),
+        Err(PackageError::Read { source }) if source.is_not_found() => Ok(None),
+        Err(error) => Err(error),
     }
 }

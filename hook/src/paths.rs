@@ -123,6 +123,11 @@ impl Paths {
         nodes.join(node).join(folder).join(format!("{vmid}.conf"))
     }
 
+    /// Held while a worker works: there is one.
+    pub fn worker_lock(&self) -> PathBuf {
+        self.run_dir().join("worker.lock")
+    }
+
     /// Held while a process of Phoenix changes a Swarm or a stack on it.
     pub fn swarm_lock(&self, name: &str) -> PathBuf {
         self.run_dir().join(format!("swarm-{name}.lock"))

@@ -4,10 +4,11 @@ use std::io;
 use std::path::PathBuf;
 
 use phoenix_common::fs::{self, FileError};
+use phoenix_common::log::Chain;
 use phoenix_common::vmid::Vmid;
 use serde::{Deserialize, Serialize};
 
-use crate::lock::create_private_dir;
+use crate::lock::{create_private_dir, unix_seconds};
 use crate::paths::Paths;
 
 /// Raised when a field changes its meaning; an old fixture stays as a test.
@@ -42,6 +43,8 @@ pub enum Outcome {
     /// Another guest has to move first; taken up by itself.
     Waiting,
     Failed,
+    /// Its guest was stopped, or its process killed.
+    Interrupted,
     /// Converged but for parts that are refused or cannot be done.
     Blocked,
 }
@@ -54,6 +57,7 @@ impl Outcome {
             Self::Converged => "converged",
             Self::Waiting => "waiting",
             Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
             Self::Blocked => "blocked",
         }
     }
@@ -115,4 +119,42 @@ pub fn read(paths: &Paths, vmid: Vmid) -> Result<Option<Record>, RecordError> {
     serde_json::from_value(value)
         .map(Some)
         .map_err(|source| FileError::Json { path, source }.into())
+}
+
+/// Closes the record of a run that was ended from outside. Records only serve people: a failure is logged.
+pub fn interrupt(paths: &Paths, vmid: Vmid, why: &str) {
+    let result = read(paths, vmid).and_then(|record| match record {
+        Some(mut record) if record.outcome == Outcome::Running => {
+            record.outcome = Outcome::Interrupted;
+            record.ended_unix_seconds = Some(unix_seconds());
+            record.open = vec![why.to_owned()];
+            write(paths, &record)
+        }
+        _ => Ok(()),
+    });
+    if let Err(error) = result {
+        tracing::warn!(vmid = vmid.get(), "record: {}", Chain(&error));
+    }
+}
+
+/// Records a run that could not begin, such as for a mistake in the configuration.
+pub fn refuse(paths: &Paths, vmid: Vmid, trigger: &str, why: &str) {
+    let now = unix_seconds();
+    let record = Record {
+        version: RECORD_VERSION,
+        vmid,
+        name: String::new(),
+        trigger: trigger.to_owned(),
+        started_unix_seconds: now,
+        ended_unix_seconds: Some(now),
+        outcome: Outcome::Failed,
+        config_digest: String::new(),
+        steps: Vec::new(),
+        open: vec![why.to_owned()],
+        notices: Vec::new(),
+        seen: Seen::default(),
+    };
+    if let Err(error) = write(paths, &record) {
+        tracing::warn!(vmid = vmid.get(), "record: {}", Chain(&error));
+    }
 }

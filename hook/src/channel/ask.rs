@@ -5,7 +5,7 @@ use std::time::Duration;
 use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::retry::Deadline;
 use phoenix_common::wire::{
-    PROTOCOL_VERSION, RESPONSE_LIMIT_BYTES, Request, RequestBody, Response,
+    Answer, Outcome, PROTOCOL_VERSION, RESPONSE_LIMIT_BYTES, Request, RequestBody, Response,
 };
 
 use super::script::text;
@@ -60,6 +60,24 @@ impl Channel {
                 }) if tries_left > 0 => {}
                 result => return result,
             }
+        }
+    }
+
+    /// Asks a question and takes the answer out of the response.
+    ///
+    /// # Errors
+    /// As [`Self::ask`], and [`ChannelError::Refused`] when the agent says why it cannot answer.
+    pub async fn answer(
+        &self,
+        body: RequestBody,
+        deadline: Deadline,
+    ) -> Result<Answer, ChannelError> {
+        match self.ask(&request(body), deadline).await?.outcome {
+            Outcome::Ok(answer) => Ok(*answer),
+            Outcome::Err(failure) => Err(ChannelError::Refused {
+                vmid: self.vmid(),
+                failure,
+            }),
         }
     }
 

@@ -3,7 +3,7 @@
 use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::AgentFailure;
+use phoenix_common::wire::{AgentFailure, FailureKind};
 
 /// Why a guest could not be asked or served.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +65,11 @@ impl ChannelError {
         match self {
             Self::Qga { source, .. } => source.is_transient(),
             Self::InstallLost { .. } => true,
+            Self::Refused { failure, .. } => failure.kind == FailureKind::Retryable,
             Self::AgentMissing { .. }
             | Self::AgentEnded { .. }
             | Self::Answer { .. }
             | Self::ForeignAnswer { .. }
-            | Self::Refused { .. }
             | Self::Request { .. }
             | Self::Script { .. }
             | Self::Checksum { .. }
@@ -77,6 +77,13 @@ impl ChannelError {
             | Self::Dpkg { .. }
             | Self::Deadline { .. } => false,
         }
+    }
+}
+
+impl ChannelError {
+    /// Whether the agent found the input wrong: the operator has to change a file.
+    pub fn is_wrong_input(&self) -> bool {
+        matches!(self, Self::Refused { failure, .. } if failure.kind == FailureKind::Input)
     }
 }
 
@@ -104,6 +111,18 @@ pub enum JobError {
     Busy { vmid: Vmid, other: String },
     #[error("phoenix-guest-agent in guest {vmid} answered another question")]
     WrongAnswer { vmid: Vmid },
+}
+
+impl JobError {
+    /// Whether observing and planning anew may help without anybody's doing.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Channel(error) => error.is_transient(),
+            Self::Failed { failure, .. } => failure.kind == FailureKind::Retryable,
+            Self::Rebooted { .. } | Self::Lost { .. } => true,
+            Self::Deadline { .. } | Self::Busy { .. } | Self::WrongAnswer { .. } => false,
+        }
+    }
 }
 
 /// `exit code 3` or `signal 9`.

@@ -1,6 +1,9 @@
 //! The operator's verbs, one file each: arguments and `run`.
 
 pub mod events;
+pub mod plan;
+pub mod run;
+pub mod status;
 
 use std::error::Error;
 use std::future::Future;

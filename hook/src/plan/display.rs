@@ -28,6 +28,23 @@ impl fmt::Display for Action {
             Self::ApplyGuest { changes, .. } => {
                 write!(formatter, "set up the guest: {}", Summary(changes))
             }
+            Self::DeployStack {
+                name, changes, via, ..
+            } => {
+                write!(
+                    formatter,
+                    "deploy stack {name} through {via}: {}",
+                    Summary(changes)
+                )
+            }
+            _ => self.show_swarm(formatter),
+        }
+    }
+}
+
+impl Action {
+    fn show_swarm(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Self::SwarmLeave { swarm, reason, .. } => {
                 write!(
                     formatter,
@@ -45,12 +62,14 @@ impl fmt::Display for Action {
                 Untrusted(hostname),
                 Untrusted(node_id)
             ),
-            Self::SwarmInit { swarm, init, .. } => write!(
-                formatter,
-                "start Swarm {swarm} on {}, overlays from {}",
-                init.advertise_address,
-                init.default_address_pool.join(", ")
-            ),
+            Self::SwarmInit { swarm, init, .. } => {
+                let pools = init.default_address_pool.join(", ");
+                let address = &init.advertise_address;
+                write!(
+                    formatter,
+                    "start Swarm {swarm} on {address}, overlays from {pools}"
+                )
+            }
             Self::SwarmJoin {
                 swarm, role, via, ..
             } => {
@@ -61,15 +80,7 @@ impl fmt::Display for Action {
                 )
             }
             Self::SwarmUpdateNode { update, .. } => write!(formatter, "{}", NodeUpdate(update)),
-            Self::DeployStack {
-                name, changes, via, ..
-            } => {
-                write!(
-                    formatter,
-                    "deploy stack {name} through {via}: {}",
-                    Summary(changes)
-                )
-            }
+            _ => Ok(()),
         }
     }
 }

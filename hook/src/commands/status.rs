@@ -1,0 +1,225 @@
+//! `phoenix status [vmid]`: what the last runs left, from the records; guests are only asked by `plan`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use phoenix_common::observed::Observed;
+use phoenix_common::untrusted::Untrusted;
+use phoenix_common::vmid::Vmid;
+use serde::Serialize;
+
+use super::{block_on, complain, print_json, print_line};
+use crate::context::Context;
+use crate::exit_code::Exit;
+use crate::lock::unix_seconds;
+use crate::observe::host_state;
+use crate::paths::Paths;
+use crate::plan::observed::HostState;
+use crate::queue::Queue;
+use crate::record::{self, Outcome, Record};
+
+/// Shows every guest: does it run, what is in it, how the last run ended and what is open.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Only this guest.
+    pub vmid: Option<Vmid>,
+    /// Print the state as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Show it again every second, until the guests are settled or Ctrl-C.
+    #[arg(long, conflicts_with = "json")]
+    pub watch: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct GuestStatus {
+    vmid: Vmid,
+    name: String,
+    host: String,
+    record: Option<Record>,
+    /// Why the record could not be read.
+    record_error: Option<String>,
+    /// Events that wait for the worker or are being worked on.
+    events_pending: usize,
+    config_changed: bool,
+}
+
+pub fn run(args: &StatusArgs, paths: &Paths) -> Exit {
+    loop {
+        let context = match Context::load(paths) {
+            Ok(context) => context,
+            Err(error) => {
+                complain(&error);
+                return Exit::Usage;
+            }
+        };
+        let guests = block_on(look(&context, args.vmid));
+        if args.vmid.is_some() && guests.is_empty() {
+            print_line("no such guest in the configuration: phoenix status lists all");
+            return Exit::Usage;
+        }
+        if args.json {
+            print_json(&serde_json::json!({ "schema_version": 1, "guests": guests }));
+            return exit(&guests);
+        }
+        show(&guests);
+        if !args.watch || guests.iter().all(is_settled) {
+            return exit(&guests);
+        }
+        block_on(tokio::time::sleep(Duration::from_secs(1)));
+    }
+}
+
+async fn look(context: &Context, only: Option<Vmid>) -> Vec<GuestStatus> {
+    let mut pending: BTreeMap<Vmid, usize> = BTreeMap::new();
+    for event in Queue::new(&context.paths).waiting().unwrap_or_default() {
+        *pending.entry(event.vmid).or_default() += 1;
+    }
+    let mut guests = Vec::new();
+    for guest in context.config.guests_in_boot_order() {
+        if only.is_some_and(|vmid| vmid != guest.vmid) {
+            continue;
+        }
+        let (record, record_error) = match record::read(&context.paths, guest.vmid) {
+            Ok(record) => (record, None),
+            Err(error) => (None, Some(phoenix_common::log::Chain(&error).to_string())),
+        };
+        guests.push(GuestStatus {
+            vmid: guest.vmid,
+            name: guest.name.clone(),
+            host: host_word(&host_state(context, guest.vmid).await),
+            config_changed: record
+                .as_ref()
+                .is_some_and(|record| record.config_digest != context.config.digest),
+            record,
+            record_error,
+            events_pending: pending.get(&guest.vmid).copied().unwrap_or(0),
+        });
+    }
+    guests
+}
+
+fn host_word(state: &Observed<HostState>) -> String {
+    match state {
+        Observed::Known(HostState::Running) => "running".to_owned(),
+        Observed::Known(HostState::Stopped) => "stopped".to_owned(),
+        Observed::Known(HostState::Absent) => "absent".to_owned(),
+        Observed::Known(HostState::OtherNode(node)) => format!("on {node}"),
+        Observed::Known(HostState::Locked(lock)) => format!("locked ({lock})"),
+        Observed::Known(HostState::NotRunning(state)) => state.clone(),
+        Observed::Unknown(reason) => format!("unknown: {reason}"),
+    }
+}
+
+fn is_settled(guest: &GuestStatus) -> bool {
+    let running = guest
+        .record
+        .as_ref()
+        .is_some_and(|record| record.outcome == Outcome::Running);
+    guest.events_pending == 0 && !running
+}
+
+/// 0 when every guest that has a record is converged.
+fn exit(guests: &[GuestStatus]) -> Exit {
+    let failed = guests.iter().any(|guest| {
+        guest.record_error.is_some()
+            || guest.record.as_ref().is_some_and(|record| {
+                matches!(
+                    record.outcome,
+                    Outcome::Failed | Outcome::Blocked | Outcome::Interrupted
+                )
+            })
+    });
+    let open = guests.iter().any(|guest| {
+        !is_settled(guest)
+            || guest
+                .record
+                .as_ref()
+                .is_some_and(|record| record.outcome == Outcome::Waiting)
+    });
+    match (failed, open) {
+        (true, _) => Exit::Failed,
+        (false, true) => Exit::DeadlinePassed,
+        (false, false) => Exit::Converged,
+    }
+}
+
+fn show(guests: &[GuestStatus]) {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header([
+            "VMID", "NAME", "GUEST", "AGENT", "DOCKER", "SWARM", "LAST RUN", "STATE",
+        ]);
+    for guest in guests {
+        let seen = guest.record.as_ref().map(|record| &record.seen);
+        let shown = |text: Option<&String>| match text {
+            Some(text) if !text.is_empty() => Untrusted(text).to_string(),
+            _ => "-".to_owned(),
+        };
+        table.add_row([
+            guest.vmid.to_string(),
+            Untrusted(&guest.name).to_string(),
+            Untrusted(&guest.host).to_string(),
+            shown(seen.map(|seen| &seen.agent_version)),
+            shown(seen.map(|seen| &seen.docker_version)),
+            shown(seen.map(|seen| &seen.swarm)),
+            last_run(guest),
+            state_word(guest),
+        ]);
+    }
+    print_line(&table.trim_fmt());
+    for guest in guests {
+        show_open(guest);
+    }
+}
+
+fn last_run(guest: &GuestStatus) -> String {
+    let Some(record) = &guest.record else {
+        return "never".to_owned();
+    };
+    let since = record
+        .ended_unix_seconds
+        .unwrap_or(record.started_unix_seconds);
+    let ago = unix_seconds().saturating_sub(since);
+    match ago {
+        0..=119 => format!("{ago} s ago"),
+        120..=7199 => format!("{} min ago", ago / 60),
+        7200..=172_799 => format!("{} h ago", ago / 3600),
+        _ => format!("{} d ago", ago / 86_400),
+    }
+}
+
+fn state_word(guest: &GuestStatus) -> String {
+    let word = match (&guest.record, &guest.record_error) {
+        (Some(record), _) => record.outcome.word(),
+        (None, Some(_)) => "record unreadable",
+        (None, None) => "not worked on",
+    };
+    match guest.events_pending {
+        0 => word.to_owned(),
+        count => format!("{word}, {count} event(s) pending"),
+    }
+}
+
+fn show_open(guest: &GuestStatus) {
+    let vmid = guest.vmid;
+    if let Some(error) = &guest.record_error {
+        print_line(&format!("{vmid}: {}", Untrusted(error)));
+    }
+    let Some(record) = &guest.record else { return };
+    for line in record.open.iter().chain(&record.notices) {
+        print_line(&format!("{vmid}: {}", Untrusted(line)));
+    }
+    if guest.config_changed {
+        print_line(&format!("{vmid}: config changed since last run"));
+    }
+    if matches!(
+        record.outcome,
+        Outcome::Failed | Outcome::Blocked | Outcome::Waiting
+    ) {
+        print_line(&format!("{vmid}: to go on: phoenix run {vmid} post-start"));
+    }
+}

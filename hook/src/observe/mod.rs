@@ -1,0 +1,64 @@
+//! Looks at everything a plan depends on. What cannot be seen is `Unknown` with the reason; nothing is changed.
+
+mod guest;
+mod host;
+mod stacks;
+mod swarm;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use phoenix_common::observed::Observed;
+use phoenix_common::retry::Deadline;
+use phoenix_common::vmid::Vmid;
+use phoenix_common::wire::{Answer, RequestBody};
+
+use crate::channel::{Channel, ChannelError};
+use crate::context::Context;
+use crate::plan::desired::Desired;
+use crate::plan::observed::{AgentState, ObservedGuest};
+
+pub use host::host_state;
+
+/// How long one question to a guest may take.
+const QUESTION: Duration = Duration::from_secs(30);
+
+/// One look at a guest, its Swarm and its stacks. Every question inside has its own deadline.
+pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
+    let host = host_state(context, desired.vmid).await;
+    let mut seen = ObservedGuest {
+        host,
+        agent: Observed::unknown("the guest does not run"),
+        guest_changes: Observed::unknown("the guest agent has not answered"),
+        swarm: None,
+        stacks: BTreeMap::new(),
+    };
+    if !seen.runs() {
+        return seen;
+    }
+    seen.agent = guest::agent_state(context, desired.vmid).await;
+    let Observed::Known(AgentState::Present(facts)) = &seen.agent else {
+        return seen;
+    };
+    seen.guest_changes = guest::changes(context, desired).await;
+    if let Some(wanted) = &desired.swarm {
+        let swarm = swarm::observe(context, wanted, desired.vmid, facts).await;
+        if let Observed::Known((via, view)) = &swarm.view
+            && swarm::knows_node(view, facts)
+        {
+            seen.stacks = stacks::observe(context, desired, *via).await;
+        }
+        seen.swarm = Some(swarm);
+    }
+    seen
+}
+
+async fn ask(context: &Context, vmid: Vmid, body: RequestBody) -> Result<Answer, ChannelError> {
+    let channel = Channel::to_vm(vmid, &context.paths);
+    channel.answer(body, Deadline::after(QUESTION)).await
+}
+
+/// The vmid in a sentence about another guest.
+fn named(vmid: Vmid, reason: &str) -> String {
+    format!("guest {vmid}: {reason}")
+}
