@@ -1,6 +1,7 @@
 //! The engine client against a server that speaks the wire.
 
-#[cfg(test)]
+#![cfg(test)]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -95,11 +95,15 @@ impl JobFolder {
         lock(&self.path.join("lock"), FlockArg::LockExclusiveNonblock).ok()
     }
 
-    /// Whether a runner lives. Looks with a shared lock, so that two who look do not see each other.
+    /// Whether a runner lives. Looks with a shared lock, so that two who look do not see each other, and
+    /// without making the file: looking changes nothing.
     pub fn is_running(&self) -> bool {
-        match lock(&self.path.join("lock"), FlockArg::LockSharedNonblock) {
+        let Ok(file) = File::open(self.path.join("lock")) else {
+            return false;
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
             Ok(_) => false,
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+            Err((_, error)) => error == nix::errno::Errno::EWOULDBLOCK,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The process of a job: takes the lock, reads the work, does it, writes the result.
 
-use phoenix_common::fs::read_json;
+use phoenix_common::fs::{read_json, write_atomic};
 use phoenix_common::wire::{AgentFailure, FailureKind, Work, WorkReport};
 
 use super::error::JobError;
@@ -24,8 +24,8 @@ pub async fn run(paths: &Paths, job: &JobName, detach: bool) -> Result<(), JobEr
     let folder = JobFolder::of(paths, job);
     let _lock = folder.lock()?;
     let work = take_request(&folder)?;
-    std::fs::write(folder.started(), b"").map_err(|source| JobError::Folder {
-        path: folder.started(),
+    write_atomic(&folder.started(), b"", 0o600).map_err(|source| JobError::File {
+        job: job.to_string(),
         source,
     })?;
     let outcome = match work {

@@ -7,3 +7,4 @@
 )]
 
 pub mod fake_engine;
+pub mod guest;
