@@ -1,1 +1,3 @@
-//! The lab.
+//! The lab and what the black-box tests share.
+
+pub mod lab;

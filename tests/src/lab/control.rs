@@ -1,0 +1,114 @@
+//! How tests, the command line and the node's `qm` speak with the lab's process: one JSON line
+//! each way over a socket.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::LabError;
+
+/// What the lab's process is asked. Machines are named by vmid, the node by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case")]
+pub enum Request {
+    /// Waits until all that starts with the lab is up.
+    Up,
+    Status {
+        machine: String,
+    },
+    /// Powers it on; refused when it runs.
+    Start {
+        machine: String,
+    },
+    /// The power cut. `by_task`: a Proxmox task waits for the end and runs post-stop itself.
+    Kill {
+        machine: String,
+        by_task: bool,
+    },
+    /// The power button: the guest may shut down, or not.
+    PowerButton {
+        machine: String,
+        by_task: bool,
+    },
+    /// The reset button: a new boot, QEMU (and so its agent socket) lives on.
+    Reset {
+        machine: String,
+    },
+    /// Waits until it is off; on the time-out the waiting task has gone.
+    AwaitOff {
+        machine: String,
+        seconds: u64,
+    },
+    /// A new guest gets a place in the lab.
+    Define {
+        guest: super::spec::GuestSpec,
+    },
+    /// Ends the lab.
+    Down,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Reply {
+    Done,
+    Power { power: Power },
+    Failed { wrong: String },
+}
+
+/// What a machine does now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Power {
+    pub running: bool,
+    /// The host's pid of the machine's pid 1.
+    pub init: Option<u32>,
+    /// Boots since the lab came up; a reset counts.
+    pub boots: u32,
+}
+
+/// Asks the lab behind `socket`.
+///
+/// # Errors
+/// Nobody answers within `deadline`, or the answer is a failure.
+pub fn ask(socket: &Path, request: &Request, deadline: Duration) -> Result<Reply, LabError> {
+    let failed = LabError::path("speak with the lab at", socket);
+    let reply = exchange(socket, request, deadline).map_err(failed)?;
+    match serde_json::from_str(&reply) {
+        Ok(Reply::Failed { wrong }) => Err(LabError::Control(wrong)),
+        Ok(reply) => Ok(reply),
+        Err(_) => Err(LabError::Control(
+            "the connection ended without an answer".into(),
+        )),
+    }
+}
+
+fn exchange(socket: &Path, request: &Request, deadline: Duration) -> std::io::Result<String> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(deadline))?;
+    stream.set_write_timeout(Some(deadline))?;
+    let mut line = serde_json::to_string(request)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes())?;
+    let mut reply = String::new();
+    BufReader::new(stream).read_line(&mut reply)?;
+    Ok(reply)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_keep_their_form() {
+        let request = Request::Kill {
+            machine: "1001".into(),
+            by_task: true,
+        };
+        let text = r#"{"ask":"kill","machine":"1001","by_task":true}"#;
+        assert_eq!(serde_json::to_string(&request).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
+    }
+}

@@ -1,0 +1,101 @@
+//! The fake node's `/etc/pve`, laid out as pmxcfs shows it (a plain folder: no quorum, no locks).
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::error::LabError;
+use super::layout::Layout;
+use super::spec::{GuestSpec, LabSpec, NODE_NAME};
+
+/// The volume id under which the guests' hookscript is set.
+pub const HOOKSCRIPT: &str = "local:snippets/phoenix-hook.sh";
+
+const STORAGE: &str =
+    "dir: local\n\tpath /var/lib/vz\n\tcontent images,iso,vztmpl,backup,snippets\n\n";
+
+/// Makes the folders that the node and the relays share, and the guests' configurations.
+pub(super) fn create(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
+    let run = layout.run_qemu_server();
+    fs::create_dir_all(&run).map_err(LabError::path("create", &run))?;
+    let root = layout.etc_pve();
+    let own = root.join("nodes").join(NODE_NAME);
+    for folder in ["qemu-server", "lxc", "priv"] {
+        let folder = own.join(folder);
+        fs::create_dir_all(&folder).map_err(LabError::path("create", &folder))?;
+    }
+    for (name, target) in [
+        ("local", format!("nodes/{NODE_NAME}")),
+        ("qemu-server", format!("nodes/{NODE_NAME}/qemu-server")),
+        ("lxc", format!("nodes/{NODE_NAME}/lxc")),
+    ] {
+        let place = root.join(name);
+        symlink(target, &place).map_err(LabError::path("link", &place))?;
+    }
+    write(&root.join("storage.cfg"), STORAGE)?;
+    write(
+        &root.join(".members"),
+        &json!({"nodename": NODE_NAME, "version": 0}).to_string(),
+    )?;
+    for guest in &spec.guests {
+        write_config(&root, guest)?;
+    }
+    write_vmlist(&root)
+}
+
+/// Writes a guest's configuration, as `qm config` would read it.
+pub(super) fn write_config(root: &Path, guest: &GuestSpec) -> Result<(), LabError> {
+    let mib = guest.memory_bytes.unwrap_or(2 << 30) >> 20;
+    let mut text = format!(
+        "agent: 1\ncores: 2\nmemory: {mib}\nname: {}\nnet0: virtio=BC:24:11:00:{:02X}:{:02X},bridge=vmbr0\n\
+         ostype: l26\nscsihw: virtio-scsi-pci\n",
+        guest.name,
+        guest.vmid.get() >> 8 & 0xff,
+        guest.vmid.get() & 0xff
+    );
+    for line in &guest.config_lines {
+        text += line;
+        text.push('\n');
+    }
+    write(
+        &root.join(format!("nodes/{NODE_NAME}/qemu-server/{}.conf", guest.vmid)),
+        &text,
+    )
+}
+
+/// `.vmlist` from the configurations that are there.
+pub(crate) fn write_vmlist(root: &Path) -> Result<(), LabError> {
+    let mut ids = Map::new();
+    for node in names(&root.join("nodes")) {
+        for (folder, kind) in [("qemu-server", "qemu"), ("lxc", "lxc")] {
+            for file in names(&root.join("nodes").join(&node).join(folder)) {
+                if let Some(vmid) = file.strip_suffix(".conf") {
+                    let entry = json!({"node": node, "type": kind, "version": ids.len() + 1});
+                    ids.insert(vmid.to_owned(), entry);
+                }
+            }
+        }
+    }
+    let list = json!({"version": ids.len() + 1, "ids": Value::Object(ids)});
+    // Renamed into place: a reader sees one list or the other.
+    let place = root.join(".vmlist");
+    let fresh = root.join(".vmlist.new");
+    write(&fresh, &format!("{list:#}\n"))?;
+    fs::rename(&fresh, &place).map_err(LabError::path("rename into", &place))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().ok();
+    let mut names: Vec<String> = entries.flatten().filter_map(name).collect();
+    names.sort();
+    names
+}
+
+fn write(file: &Path, content: &str) -> Result<(), LabError> {
+    fs::write(file, content).map_err(LabError::path("write", file))
+}
