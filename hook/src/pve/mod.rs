@@ -4,5 +4,4 @@ pub mod conf;
 pub mod facts;
 pub mod guest;
 pub mod qmp;
-pub mod tool;
 pub mod vmlist;
