@@ -73,6 +73,7 @@ pub enum Rule {
     UnknownEnvironment,
     UnknownGuest,
     UnknownVolume,
+    FeatureOff,
     Address,
     NodeLabel,
     PlacementConstraint,

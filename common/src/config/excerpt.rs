@@ -7,66 +7,139 @@ use super::json::{Kind, Node};
 use super::source::Source;
 
 /// Longest piece of a line that is shown, in characters.
-const WIDTH: usize = 100;
+const WIDTH: usize = 120;
 /// How many characters before the mark are kept of a longer line.
-const BEFORE: usize = 40;
+const BEFORE: usize = 60;
+/// What stands for a hidden value, whatever its length.
+const HIDDEN: &str = "***";
 
 /// The excerpt of the line that starts at byte `line_start`, marking the bytes `mark`.
 pub(super) fn of_line(source: &Source, line_start: usize, mark: (usize, usize)) -> Excerpt {
     let rest = source.text.get(line_start..).unwrap_or_default();
     let line_end = line_start + rest.find('\n').unwrap_or(rest.len());
-    let mark_end = mark.1.min(line_end).max(mark.0 + 1);
-    let mut shown = Vec::new();
-    let (mut mark_start, mut mark_length) = (0_usize, 0);
+    let mut shown: Vec<char> = Vec::new();
+    let (mut mark_start, mut mark_end) = (0, 0);
+    let mut hidden_until = line_start;
     for (offset, character) in rest.char_indices() {
         let at = line_start + offset;
         if at >= line_end {
             break;
         }
-        if at < mark.0 {
-            mark_start += 1;
-        } else if at < mark_end {
-            mark_length += 1;
+        if at == mark.0 {
+            mark_start = shown.len();
         }
-        shown.push(printable(character, source.is_hidden(at)));
+        if at < hidden_until {
+            continue;
+        }
+        if at < mark.1 {
+            mark_end = shown.len() + 1;
+        }
+        if let Some(end) = source.hidden_until(at) {
+            hidden_until = end;
+            shown.extend(HIDDEN.chars());
+            mark_end = if at < mark.1 { shown.len() } else { mark_end };
+        } else {
+            shown.push(printable(character));
+        }
     }
-    let skipped = if shown.len() > WIDTH {
-        mark_start.saturating_sub(BEFORE)
+    cut(
+        &shown,
+        mark_start,
+        mark_end.saturating_sub(mark_start).max(1),
+    )
+}
+
+/// The piece of a long line around the mark.
+fn cut(shown: &[char], mark_start: usize, mark_length: usize) -> Excerpt {
+    if shown.len() <= WIDTH {
+        return Excerpt {
+            line_text: shown.iter().collect(),
+            mark_start,
+            mark_length,
+        };
+    }
+    let skipped = mark_start.saturating_sub(BEFORE);
+    let before = if skipped > 0 { "…" } else { "" };
+    let after = if shown.len() > skipped + WIDTH {
+        "…"
     } else {
-        0
+        ""
     };
-    let room = WIDTH.saturating_sub(mark_start - skipped).max(1);
+    let piece: String = shown.iter().skip(skipped).take(WIDTH).collect();
+    let mark_start = mark_start - skipped;
     Excerpt {
-        line_text: shown.iter().skip(skipped).take(WIDTH).collect(),
-        mark_start: mark_start - skipped,
-        mark_length: mark_length.clamp(1, room),
+        line_text: format!("{before}{piece}{after}"),
+        mark_start: mark_start + before.chars().count(),
+        mark_length: mark_length.min(WIDTH - mark_start),
     }
 }
 
-fn printable(character: char, secret: bool) -> char {
+fn printable(character: char) -> char {
     match character {
-        _ if secret => '*',
         '\t' => ' ',
         _ if crate::untrusted::is_unsafe(character) => '\u{fffd}',
         _ => character,
     }
 }
 
-/// The bytes of every text and number below a `variables` key, but the names: which of them is
-/// secret is not known while the entry is broken.
-pub(super) fn secrets(node: &Node, inside: bool, hidden: &mut Vec<(usize, usize)>) {
+/// Keys of stacks files whose values may be shown. Everything else there may be the value of a
+/// variable, also below a misspelt key.
+const SHOWN_KEYS: [&str; 11] = [
+    "$schema",
+    "name",
+    "source",
+    "destination",
+    "description",
+    "compose_file_path",
+    "placement_constraints",
+    "compat",
+    "resolve_image",
+    "version",
+    "wait_seconds",
+];
+
+/// Which values of a file no message may show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hide {
+    /// All but those of known harmless keys: the file holds variables.
+    AllButHarmless,
+    /// Those whose key sounds like a secret: none belongs there, but people err.
+    WhatSoundsSecret,
+}
+
+/// The bytes of the hidden texts and numbers, in order.
+pub(super) fn hidden(root: &Node, hide: Hide) -> Vec<(usize, usize)> {
+    let mut ranges = Vec::new();
+    collect(root, hide, hide == Hide::AllButHarmless, &mut ranges);
+    ranges
+}
+
+fn collect(node: &Node, hide: Hide, secret: bool, ranges: &mut Vec<(usize, usize)>) {
     match &node.kind {
         Kind::Object(members) => {
             for member in members {
-                if !(inside && member.key == "name") {
-                    secrets(&member.value, inside || member.key == "variables", hidden);
-                }
+                let secret = match hide {
+                    Hide::AllButHarmless => !SHOWN_KEYS.contains(&member.key.as_str()),
+                    Hide::WhatSoundsSecret => secret || sounds_secret(&member.key),
+                };
+                collect(&member.value, hide, secret, ranges);
             }
         }
-        Kind::List(items) => items.iter().for_each(|item| secrets(item, inside, hidden)),
-        Kind::Text(_) | Kind::Number(_) if inside => hidden.push((node.start, node.end)),
+        Kind::List(items) => {
+            for item in items {
+                collect(item, hide, secret, ranges);
+            }
+        }
+        Kind::Text(_) | Kind::Number(_) if secret => ranges.push((node.start, node.end)),
         Kind::Text(_) | Kind::Number(_) | Kind::Bool(_) | Kind::Null => {}
     }
+}
+
+fn sounds_secret(key: &str) -> bool {
+    let key = key.to_lowercase();
+    ["password", "secret", "token", "value", "variable"]
+        .iter()
+        .any(|word| key.contains(word))
 }
 
 /// Shows a mistake the way a compiler does: where, the line, what, what to do.

@@ -1,25 +1,16 @@
 //! Reads the files of a configuration folder.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::check::{Files, GUESTS_FILE, HYPERVISOR_FILE, Outcome, STACKS_FILE, check, scope_of};
 use super::error::{ConfigError, ConfigErrors, Rule, Scope, Severity};
 use super::origin::Origin;
-use super::validate;
-use crate::digest::sha256_hex;
 use crate::fs::{FileError, read_limited};
 use crate::vmid::Vmid;
 
 /// Largest configuration file, in bytes.
 const LIMIT_BYTES: u64 = 16 << 20;
-
-pub(super) const HYPERVISOR_FILE: &str = "phoenix_hypervisor_config.json";
-pub(super) const GUESTS_FILE: &str = "phoenix_vm_configs.json";
-pub(super) const STACKS_FILE: &str = "phoenix_stacks_config.json";
-
-/// The texts of a configuration by their path below its folder.
-pub type Files = BTreeMap<PathBuf, String>;
 
 /// Reads and checks everything.
 ///
@@ -43,7 +34,7 @@ pub fn load_for(directory: &Path, vmid: Vmid) -> Result<Config, ConfigErrors> {
     let Outcome { mut config, errors } = read_and_check(directory);
     let (fatal, others): (Vec<_>, Vec<_>) = errors
         .into_iter()
-        .partition(|error| touches(&config, error, vmid));
+        .partition(|error| error.touches(&config, vmid));
     if fatal.is_empty() {
         config.warnings.extend(others);
         Ok(config)
@@ -52,61 +43,15 @@ pub fn load_for(directory: &Path, vmid: Vmid) -> Result<Config, ConfigErrors> {
     }
 }
 
-/// What could be understood, and what was wrong.
-#[derive(Debug)]
-pub struct Outcome {
-    /// Without the guests and stacks whose entries are broken.
-    pub config: Config,
-    pub errors: Vec<ConfigError>,
-}
-
 /// Reads and checks everything, and keeps both what is right and what is wrong.
 pub fn read_and_check(directory: &Path) -> Outcome {
     let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     let (files, mut errors) = read(&directory);
     let mut outcome = check(&directory, &files, !errors.is_empty());
     errors.append(&mut outcome.errors);
+    errors.sort_by(|left, right| left.origin.cmp(&right.origin));
     outcome.errors = errors;
     outcome
-}
-
-/// Checks texts that were read from `directory`; pure.
-pub fn check_files(directory: &Path, files: &Files) -> Outcome {
-    check(directory, files, false)
-}
-
-fn check(directory: &Path, files: &Files, incomplete: bool) -> Outcome {
-    let mut outcome = validate::estate(directory, files, incomplete);
-    outcome.config.digest = digest(files);
-    outcome
-}
-
-/// Digest of the list that `sha256sum` would print of the files.
-fn digest(files: &Files) -> String {
-    let list: Vec<String> = files
-        .iter()
-        .map(|(path, text)| format!("{}  {}\n", sha256_hex(text.as_bytes()), path.display()))
-        .collect();
-    sha256_hex(list.concat().as_bytes())
-}
-
-fn touches(config: &Config, error: &ConfigError, vmid: Vmid) -> bool {
-    let guest = config.guests.get(&vmid);
-    match &error.scope {
-        Scope::Whole => true,
-        Scope::Guests {
-            vmids,
-            every_swarm_member,
-        } => {
-            vmids.contains(&vmid)
-                // An entry whose vmid cannot be read may be the one that is asked for.
-                || (vmids.is_empty() && guest.is_none())
-                || (*every_swarm_member && guest.is_none_or(|guest| guest.swarm.is_some()))
-        }
-        Scope::Stack(name) => {
-            guest.is_some_and(|guest| guest.stacks.iter().any(|assigned| assigned.name == *name))
-        }
-    }
 }
 
 fn read(directory: &Path) -> (Files, Vec<ConfigError>) {
@@ -131,10 +76,10 @@ fn read(directory: &Path) -> (Files, Vec<ConfigError>) {
                 Ok(text) => {
                     files.insert(path, text);
                 }
-                Err(error) => errors.push(not_utf8(full, &error)),
+                Err(error) => errors.push(not_utf8(full, &error).scope(scope_of(&path))),
             },
             Err(error) if error.is_not_found() && path != Path::new(GUESTS_FILE) => {}
-            Err(error) => errors.push(unreadable(error)),
+            Err(error) => errors.push(unreadable(error).scope(scope_of(&path))),
         }
     }
     (files, errors)

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod arbitrary;
 
+mod check;
 mod error;
 mod excerpt;
 mod file;
@@ -28,6 +29,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use check::{Files, Outcome, check_files};
 pub use error::{ConfigError, ConfigErrors, Excerpt, Rule, Scope, Severity};
 pub use excerpt::Report;
 pub use guest::{
@@ -35,7 +37,7 @@ pub use guest::{
     SwarmMember, Volume,
 };
 pub use hypervisor::{Gateway, Hypervisor, PortainerSettings, PreStart, Route, SwarmSettings};
-pub use load::{Files, Outcome, check_files, load, load_for, read_and_check};
+pub use load::{load, load_for, read_and_check};
 pub use origin::Origin;
 pub use queries::Unhandled;
 pub use schema::{SCHEMA_NAMES, schema};

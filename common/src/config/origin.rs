@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::untrusted::Untrusted;
+
 /// A place in a configuration file, for messages about what is declared there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
@@ -21,7 +23,8 @@ impl fmt::Display for Origin {
         let Self {
             file, line, column, ..
         } = self;
-        write!(formatter, "{}:{line}:{column}", file.display())?;
+        let file = file.display().to_string();
+        write!(formatter, "{}:{line}:{column}", Untrusted(&file))?;
         if self.json_path.is_empty() {
             return Ok(());
         }

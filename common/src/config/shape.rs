@@ -140,7 +140,11 @@ impl<'schema> Checker<'schema> {
             return self.wrong_type(place, "a text");
         };
         if !words.contains(&written) {
-            let message = format!("unknown value `{}`", Untrusted(written));
+            let message = if shape_hint::is_secret(place) {
+                "unknown value".to_owned()
+            } else {
+                format!("unknown value `{}`", Untrusted(written))
+            };
             let error = place.error(Rule::WrongValue, message);
             self.push(error.maybe_hint(suggest::hint(written, words.iter().copied())));
         }
@@ -182,10 +186,12 @@ impl<'schema> Checker<'schema> {
         };
         let low = least.is_some_and(|least| number < least);
         let high = most.is_some_and(|most| number > most);
-        if high && place.path.ends_with("version") {
-            let message = format!("format version {number} is not known to this version");
+        if (low || high) && place.path.ends_with("version") {
+            let message = format!("format version {number} is not known");
             let error = place.error(Rule::UnsupportedVersion, message);
-            self.push(error.hint("upgrade phoenix-hook, or write the file in format version 1"));
+            self.push(error.hint(
+                "this phoenix-hook reads format version 1: upgrade it, or write the file in that",
+            ));
         } else if low || high {
             let range = match (least, most) {
                 (Some(least), Some(most)) => format!("{least} to {most}"),

@@ -12,7 +12,7 @@ fn last_key<'path>(place: &'path Place<'_>) -> &'path str {
 
 /// Whether the value may be one that must not be shown.
 pub(super) fn is_secret(place: &Place<'_>) -> bool {
-    place.source.is_hidden(place.node.start)
+    place.source.hidden_until(place.node.start).is_some()
 }
 
 /// A value of the wrong type.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::error::{ConfigError, Excerpt, Rule, Scope, Severity};
-use super::excerpt;
+use super::excerpt::{self, Hide};
 use super::json::{self, Kind, Node};
 use super::origin::Origin;
 use crate::untrusted::Untrusted;
@@ -21,20 +21,16 @@ pub(super) struct Source {
 impl Source {
     /// # Errors
     /// The text is not JSON. No excerpt is kept: without structure nobody knows what is a secret.
-    pub(super) fn parse(file: PathBuf, text: String) -> Result<Self, ConfigError> {
+    pub(super) fn parse(file: PathBuf, text: String, hide: Hide) -> Result<Self, ConfigError> {
         let line_starts = line_starts(&text);
         match json::parse(&text) {
-            Ok(root) => {
-                let mut hidden = Vec::new();
-                excerpt::secrets(&root, false, &mut hidden);
-                Ok(Self {
-                    file,
-                    text,
-                    line_starts,
-                    hidden,
-                    root,
-                })
-            }
+            Ok(root) => Ok(Self {
+                file,
+                text,
+                line_starts,
+                hidden: excerpt::hidden(&root, hide),
+                root,
+            }),
             Err(error) => {
                 let (line, column) = position(&text, &line_starts, error.offset);
                 Err(ConfigError {
@@ -64,11 +60,11 @@ impl Source {
         }
     }
 
-    /// Whether the byte belongs to a text that no message may show.
-    pub(super) fn is_hidden(&self, offset: usize) -> bool {
+    /// The end of the text that the byte belongs to, if no message may show it.
+    pub(super) fn hidden_until(&self, offset: usize) -> Option<usize> {
         let next = self.hidden.partition_point(|(start, _)| *start <= offset);
-        let range = next.checked_sub(1).and_then(|index| self.hidden.get(index));
-        range.is_some_and(|(_, end)| offset < *end)
+        let (_, end) = self.hidden.get(next.checked_sub(1)?)?;
+        (offset < *end).then_some(*end)
     }
 
     fn origin(&self, offset: usize, path: &str) -> Origin {

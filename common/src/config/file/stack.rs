@@ -113,7 +113,8 @@ pub(in crate::config) struct FileEntry {
     pub(in crate::config) source: HostPath,
     /// Where the service finds it.
     pub(in crate::config) destination: AbsolutePath,
-    /// The key under `configs:`; default: the last part of `destination`.
+    /// The key under `configs:`, or the path in a `file:` or `env_file:` of the compose file; default: the last
+    /// part of `destination`.
     #[serde(default)]
     pub(in crate::config) name: Option<ConfigName>,
 }

@@ -117,10 +117,10 @@ text!(
     "a variable is named by letters, digits and underscores, no digit first"
 );
 text!(
-    /// A key under `configs:` of the compose file.
+    /// A key under `configs:` of the compose file, or a path that it names.
     ConfigName,
-    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-    "a config is named by at most 64 letters, digits and . - _, a letter or digit first"
+    r"^[A-Za-z0-9.][A-Za-z0-9._/-]{0,254}$",
+    "a config is named by letters, digits and . - _, a path by these and /"
 );
 text!(
     /// A path on the hypervisor; a relative one starts at the configuration folder.

@@ -38,7 +38,7 @@ pub(super) fn checked(
     if entry.base_setup.is_some() && !features.base_setup {
         errors.push(
             (place.at("base_setup").error(
-                Rule::MissingKey,
+                Rule::FeatureOff,
                 "`base_setup` is declared, but the feature is off",
             ))
             .hint("add \"base_setup\" to `features`"),

@@ -10,14 +10,18 @@ mod portainer;
 mod stacks;
 mod swarm;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
 use super::Config;
-use super::error::{ConfigError, Rule, Scope};
+use super::check::{
+    Files, GUESTS_FILE, HYPERVISOR_FILE, Outcome, STACKS_FILE, manifest_of, scope_of,
+};
+use super::error::{ConfigError, Rule, Scope, Severity};
+use super::excerpt::Hide;
 use super::hypervisor::Hypervisor;
-use super::load::{Files, GUESTS_FILE, HYPERVISOR_FILE, Outcome, STACKS_FILE};
 use super::source::{Place, Source};
 
 /// What the checks of a single entry need to know of the rest.
@@ -33,23 +37,62 @@ impl Context<'_> {
     }
 }
 
+/// The files that are JSON, and what is wrong with the others.
+#[derive(Default)]
+struct Parsed {
+    sources: BTreeMap<PathBuf, Source>,
+    /// Stacks whose manifest is no JSON.
+    unparsed: BTreeSet<String>,
+    errors: Vec<ConfigError>,
+    /// A file that is not a manifest is missing: what is unknown may stand there.
+    incomplete: bool,
+}
+
+impl Parsed {
+    fn of(directory: &Path, files: &Files) -> Self {
+        let mut parsed = Self::default();
+        for (path, text) in files {
+            let hide = match path.to_str() {
+                Some(GUESTS_FILE | HYPERVISOR_FILE) => Hide::WhatSoundsSecret,
+                _ => Hide::AllButHarmless,
+            };
+            match Source::parse(directory.join(path), text.clone(), hide) {
+                Ok(source) => {
+                    parsed.sources.insert(path.clone(), source);
+                }
+                Err(error) => {
+                    let stack = manifest_of(path);
+                    parsed.incomplete |= stack.is_none();
+                    parsed.unparsed.extend(stack);
+                    parsed.errors.push(error.scope(scope_of(path)));
+                }
+            }
+        }
+        parsed
+    }
+
+    fn place(&self, file: &str) -> Option<Place<'_>> {
+        self.sources.get(Path::new(file)).map(Source::place)
+    }
+
+    fn stacks(&self) -> stacks::Declared<'_> {
+        let sources = self.sources.iter();
+        stacks::Declared {
+            file: self.place(STACKS_FILE),
+            manifests: sources
+                .filter_map(|(path, source)| Some((manifest_of(path)?, source.place())))
+                .collect(),
+            unparsed: self.unparsed.clone(),
+        }
+    }
+}
+
 /// Checks all files together. `incomplete`: some file could not be read, so that what is missing may
 /// stand there.
 pub(super) fn estate(directory: &Path, files: &Files, incomplete: bool) -> Outcome {
-    let mut errors = Vec::new();
-    let mut sources = Vec::new();
-    for (path, text) in files {
-        match Source::parse(directory.join(path), text.clone()) {
-            Ok(source) => sources.push((path.as_path(), source)),
-            Err(error) => errors.push(error),
-        }
-    }
-    let incomplete = incomplete || !errors.is_empty();
-    let place_of = |file: &str| {
-        let found = sources.iter().find(|(path, _)| *path == Path::new(file));
-        found.map(|(_, source)| source.place())
-    };
-    let hypervisor = match place_of(HYPERVISOR_FILE) {
+    let mut parsed = Parsed::of(directory, files);
+    let mut errors = std::mem::take(&mut parsed.errors);
+    let hypervisor = match parsed.place(HYPERVISOR_FILE) {
         Some(place) => hypervisor::settings(&place, &mut errors),
         None => Hypervisor::default(),
     };
@@ -57,34 +100,21 @@ pub(super) fn estate(directory: &Path, files: &Files, incomplete: bool) -> Outco
         directory,
         hypervisor: &hypervisor,
     };
-    let manifests: Vec<Place<'_>> = (sources.iter())
-        .filter(|(path, _)| path.starts_with("stacks"))
-        .map(|(_, source)| source.place())
-        .collect();
-    let stacks = stacks::all(
-        place_of(STACKS_FILE).as_ref(),
-        &manifests,
-        &context,
-        &mut errors,
-    );
-    let guests = match place_of(GUESTS_FILE) {
+    let stacks = stacks::all(parsed.stacks(), &context, &mut errors);
+    let guests = match parsed.place(GUESTS_FILE) {
         Some(place) => guests::all(&place, &context, &mut errors),
         None => guests::Guests::default(),
     };
-    let mut warnings = Vec::new();
     let whole = estate::Estate {
         guests: &guests,
         stacks: &stacks,
         hypervisor: &hypervisor,
-        hypervisor_place: place_of(HYPERVISOR_FILE),
-        incomplete,
+        hypervisor_place: parsed.place(HYPERVISOR_FILE),
+        incomplete: incomplete || parsed.incomplete,
     };
-    for finding in whole.check() {
-        match finding.severity {
-            super::error::Severity::Error => errors.push(finding),
-            super::error::Severity::Warning => warnings.push(finding),
-        }
-    }
+    let (found, warnings): (Vec<_>, Vec<_>) =
+        (whole.check().into_iter()).partition(|finding| finding.severity == Severity::Error);
+    errors.extend(found);
     errors.sort_by(|left, right| left.origin.cmp(&right.origin));
     let config = Config {
         directory: directory.to_owned(),

@@ -1,7 +1,6 @@
 //! Stacks: what the stacks file and a stack's own manifest say, brought together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use super::super::error::{ConfigError, Rule, Scope};
 use super::super::file::{
@@ -30,6 +29,15 @@ pub(super) struct Stacks {
 /// An entry that has the right form, and where it stands.
 type Part<'source> = (StackEntry, Place<'source>);
 
+/// Where stacks may be declared.
+pub(super) struct Declared<'source> {
+    pub(super) file: Option<Place<'source>>,
+    /// By the name of the folder.
+    pub(super) manifests: Vec<(String, Place<'source>)>,
+    /// Stacks whose manifest is no JSON.
+    pub(super) unparsed: BTreeSet<String>,
+}
+
 /// What is collected while the files are gone through.
 #[derive(Default)]
 struct Collected<'source> {
@@ -39,18 +47,20 @@ struct Collected<'source> {
 }
 
 /// All stacks; mistakes concern the stack they stand in.
-pub(super) fn all<'source>(
-    file: Option<&Place<'source>>,
-    manifests: &[Place<'source>],
+pub(super) fn all(
+    declared: Declared<'_>,
     context: &Context<'_>,
     errors: &mut Vec<ConfigError>,
 ) -> Stacks {
-    let mut collected = Collected::default();
-    if let Some(place) = file {
+    let mut collected = Collected {
+        broken: declared.unparsed,
+        ..Collected::default()
+    };
+    if let Some(place) = &declared.file {
         collected.stacks_file(place);
     }
-    for place in manifests {
-        collected.manifest(place);
+    for (name, place) in &declared.manifests {
+        collected.manifest(name, place);
     }
     let mut stacks = Stacks {
         broken: collected.broken,
@@ -75,7 +85,8 @@ pub(super) fn all<'source>(
 impl<'source> Collected<'source> {
     fn stacks_file(&mut self, place: &Place<'source>) {
         let mut found = shape::check(place, &schema::STACKS);
-        for (name, entry) in place.at("stacks").members() {
+        let entries = place.get("stacks").map(|stacks| stacks.members());
+        for (name, entry) in entries.unwrap_or_default() {
             let (own, rest) = (found.into_iter()).partition(|error| stands_in(error, &entry));
             found = rest;
             self.entry(name, entry, own);
@@ -83,17 +94,15 @@ impl<'source> Collected<'source> {
         self.errors.append(&mut found);
     }
 
-    fn manifest(&mut self, place: &Place<'source>) {
-        let folder = place.source.file.parent().and_then(Path::file_name);
-        let name = folder.unwrap_or_default().to_string_lossy().into_owned();
+    fn manifest(&mut self, name: &str, place: &Place<'source>) {
         let mut found = shape::check(place, &schema::STACK);
-        if !StackName::fits(&name) {
+        if !StackName::fits(name) {
             found.push(
                 (place.error(Rule::WrongValue, "the folder's name cannot be a stack's"))
                     .hint(STACK_NAME_RULE),
             );
         }
-        self.entry(&name, place.clone(), found);
+        self.entry(name, place.clone(), found);
     }
 
     /// Takes an entry in, unless it has mistakes.
