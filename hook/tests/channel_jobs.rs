@@ -10,6 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fake_agent::{Act, FakeAgent, is};
+use phoenix_common::log::Chain;
 use phoenix_common::retry::Deadline;
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{
@@ -104,6 +105,24 @@ async fn an_agent_that_dies_or_prints_nonsense_is_named() {
         let error = channel(&agent).facts(soon()).await.unwrap_err();
         assert!(error.to_string().contains(wanted), "{error}");
     }
+}
+
+#[tokio::test]
+async fn sixteen_mebibytes_of_garbage_are_not_even_read() {
+    let garbage = STANDARD.encode(vec![b'x'; 16 << 20]);
+    let agent = FakeAgent::start(move |request| {
+        is(request, "guest-exec-status")
+            .then(|| Act::Return(json!({"exited": true, "exitcode": 0, "out-data": garbage})))
+    });
+    let error = channel(&agent).facts(soon()).await.unwrap_err();
+    let text = Chain(&error).to_string();
+    assert!(
+        text.starts_with(
+            "guest 1002 cannot be reached: the answer to guest-exec-status is longer than"
+        ),
+        "{text}"
+    );
+    assert!(!error.is_transient());
 }
 
 #[tokio::test]

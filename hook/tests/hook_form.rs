@@ -199,6 +199,34 @@ fn the_task_around_the_call_is_found() {
     assert_eq!(event.task.bulk, Some(phoenix_hook::event::Bulk::StartAll));
 }
 
+/// What the kernel saw: one program, one more thread, no socket, and the event synced before and after its rename.
+#[test]
+fn the_call_forks_nothing_and_opens_no_socket() {
+    if !std::path::Path::new("/usr/bin/strace").exists() {
+        println!("skipped: strace is not installed");
+        return;
+    }
+    let node = node_with_guest();
+    let trace = node.path("trace");
+    let options = ["-f", "-qq", "-o", trace.to_str().unwrap()];
+    node.call_traced(&options, "1002", "post-start");
+    node.take_only_event();
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let count = |call: &str| trace.lines().filter(|line| line.contains(call)).count();
+    assert_eq!(count(" execve("), 1, "{trace}");
+    assert_eq!(
+        count(" fork(") + count(" vfork(") + count(" socket(") + count(" connect("),
+        0
+    );
+    let new_tasks = trace.lines().filter(|line| line.contains(" clone"));
+    assert!(
+        new_tasks.clone().all(|line| line.contains("CLONE_THREAD")),
+        "{trace}"
+    );
+    assert_eq!(new_tasks.count(), 1, "{trace}");
+    assert_eq!((count(" fsync("), count(" rename(")), (2, 1), "{trace}");
+}
+
 #[test]
 fn a_storm_is_queued_whole_and_each_call_is_short() {
     let node = node_with_guest();

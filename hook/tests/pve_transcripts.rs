@@ -19,7 +19,7 @@ use phoenix_hook::pve::vmlist::Kind;
 use serde_json::Value;
 
 /// The whole call, with the shells that stand for Proxmox's processes; the machine may be busy.
-const LONGEST_CALL: Duration = Duration::from_secs(3);
+const LONGEST_CALL: Duration = Duration::from_secs(5);
 
 #[test]
 fn pve_transcripts_hook_calls() {

@@ -26,7 +26,7 @@ cd "$1"; export LC_ALL=C DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:
 end=$(( $(date +%s) + $2 ))
 while :; do
   dpkg -i phoenix-guest-agent.deb >log 2>&1 && code=0 || code=$?
-  [ "$code" != 0 ] && grep -q 'locked by another process' log && [ "$(date +%s)" -lt "$end" ] || break
+  [ "$code" != 0 ] && grep -q 'was locked by' log && [ "$(date +%s)" -lt "$end" ] || break
   sleep 1
 done
 echo "$code" >result.new; mv result.new result

@@ -1,9 +1,7 @@
 //! Puts a file into a guest, in pieces that can be sent again.
 
-use std::time::Duration;
-
 use phoenix_common::digest::sha256_hex;
-use phoenix_common::qga::{ExitKind, QgaError};
+use phoenix_common::qga::ExitKind;
 use phoenix_common::retry::Deadline;
 
 use super::script::{Script, text};
@@ -11,9 +9,8 @@ use super::{Channel, ChannelError};
 
 /// Fits Proxmox's habits (`qm guest exec --pass-stdin` takes 1 MiB) and holds the socket for some 0.1 s.
 const CHUNK_BYTES: usize = 1 << 20;
-/// How often one piece is sent, and the whole begun again.
+/// How often the whole is begun again when its checksum is wrong.
 const TRIES: usize = 3;
-const RETRY_WAIT: Duration = Duration::from_millis(200);
 
 /// Makes the folder private and says how many bytes of this very content are there from an earlier try.
 const PREPARE: &str = r#"set -eu; umask 077
@@ -22,10 +19,11 @@ for part in *.part; do [ "$part" = "$2.part" ] || rm -f "$part"; done
 touch "$2.part"; stat -c %s "$2.part""#;
 /// Writes at an offset, so that a piece which arrives twice changes nothing.
 const WRITE: &str = r#"set -eu; umask 077; cd "$1"
-dd of="$2.part" bs=1M seek="$3" oflag=seek_bytes iflag=fullblock conv=notrunc status=none
-stat -c %s "$2.part""#;
+dd of="$2.part" bs=1M seek="$3" oflag=seek_bytes iflag=fullblock conv=notrunc status=none"#;
 /// Only what is whole gets its name and mode. `9` says that it is not.
+/// Run again after its reply was lost, it finds the file in place.
 const FINISH: &str = r#"set -eu; cd "$1"
+if [ ! -e "$2.part" ] && echo "$2  $3" | sha256sum -c --status; then exit 0; fi
 truncate -s "$5" "$2.part"
 echo "$2  $2.part" | sha256sum -c --status || { rm -f "$2.part"; exit 9; }
 chmod "$4" "$2.part"; mv -f "$2.part" "$3""#;
@@ -103,7 +101,6 @@ impl Channel {
         let present = self.require_script(prepare, deadline).await?;
         // The guest's number is only a hint: anything odd starts over, the checksum decides.
         let mut sent = present.parse().unwrap_or(0);
-        let mut tries_left = TRIES;
         while let Some(piece) = content.get(sent..).filter(|rest| !rest.is_empty()) {
             let piece = piece.get(..CHUNK_BYTES).unwrap_or(piece);
             let offset = sent.to_string();
@@ -113,31 +110,9 @@ impl Channel {
                 arguments: &[folder, digest, &offset],
                 stdin: piece.to_vec(),
             };
-            match self.require_script(write, deadline).await {
-                Ok(_) => {
-                    sent += piece.len();
-                    tries_left = TRIES;
-                }
-                Err(error) if may_be_sent_again(&error) && tries_left > 1 => {
-                    tries_left -= 1;
-                    tokio::time::sleep(RETRY_WAIT).await;
-                }
-                Err(error) => return Err(error),
-            }
+            self.require_script(write, deadline).await?;
+            sent += piece.len();
         }
         Ok(())
     }
-}
-
-fn may_be_sent_again(error: &ChannelError) -> bool {
-    matches!(
-        error,
-        ChannelError::Qga {
-            source: QgaError::Silent { .. }
-                | QgaError::ProcessLost { .. }
-                | QgaError::Closed { .. }
-                | QgaError::LockBusy { .. },
-            ..
-        }
-    )
 }

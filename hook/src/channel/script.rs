@@ -1,14 +1,18 @@
 //! Phoenix's own few shell scripts, for what has to be done before the agent is there.
 
-use phoenix_common::qga::ExitKind;
+use std::time::Duration;
+
+use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::retry::Deadline;
 
 use super::{Channel, ChannelError, GuestCommand, GuestOutput};
 
 /// Scripts print a word or a few log lines.
 const OUTPUT_LIMIT_BYTES: usize = 16 << 10;
+const TRIES: usize = 4;
+const RETRY_WAIT: Duration = Duration::from_millis(300);
 
-/// A POSIX shell script with its arguments (`$1`…) and input. What it is given never becomes part of its text.
+/// A POSIX shell script that may run twice, with its arguments (`$1`…) and input. What it is given never becomes part of its text.
 #[derive(Debug)]
 pub(super) struct Script<'script> {
     /// For messages: `checking the checksum`.
@@ -19,7 +23,8 @@ pub(super) struct Script<'script> {
 }
 
 impl Channel {
-    /// Runs a script and gives its exit code with its output.
+    /// Runs a script and gives its exit code with its output. Every script may run twice, so one whose reply is lost
+    /// (the QEMU guest agent was restarted, another client took the socket) is run again.
     pub(super) async fn run_script(
         &self,
         script: Script<'_>,
@@ -42,7 +47,17 @@ impl Channel {
             stdin: script.stdin,
             output_limit_bytes: OUTPUT_LIMIT_BYTES,
         };
-        self.run(command, deadline).await
+        let mut tries_left = TRIES;
+        loop {
+            tries_left -= 1;
+            match self.run(command.clone(), deadline).await {
+                Err(error) if may_run_again(&error) && tries_left > 0 => {
+                    tracing::debug!(vmid = %self.vmid(), step = script.step, %error, "once more");
+                    tokio::time::sleep(RETRY_WAIT.min(deadline.remaining())).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Runs a script that has to end with 0 and gives its trimmed stdout.
@@ -63,6 +78,19 @@ impl Channel {
             stderr: text(&output.stderr),
         })
     }
+}
+
+fn may_run_again(error: &ChannelError) -> bool {
+    matches!(
+        error,
+        ChannelError::Qga {
+            source: QgaError::Silent { .. }
+                | QgaError::ProcessLost { .. }
+                | QgaError::Closed { .. }
+                | QgaError::LockBusy { .. },
+            ..
+        }
+    )
 }
 
 /// What a program printed, trimmed, for messages and comparisons.

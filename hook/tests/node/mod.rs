@@ -82,6 +82,13 @@ impl Node {
         finish(command)
     }
 
+    /// Below strace with these options.
+    pub(crate) fn call_traced(&self, options: &[&str], vmid: &str, phase: &str) -> Call {
+        let mut command = self.clean(Command::new("/usr/bin/strace"));
+        command.args(options).args([HOOK, vmid, phase]);
+        finish(command)
+    }
+
     pub(crate) fn call_with_closed_output(&self, vmid: &str, phase: &str) -> Option<i32> {
         let mut command = self.clean(Command::new("/bin/sh"));
         command.args(["-c", "exec \"$@\" >&- 2>&-", "sh", HOOK, vmid, phase]);
