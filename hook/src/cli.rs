@@ -39,6 +39,8 @@ enum Verb {
     Status(commands::status::StatusArgs),
     /// List what Proxmox told Phoenix and what became of it.
     Events(commands::events::EventsArgs),
+    Validate(commands::validate::ValidateArgs),
+    Schema(commands::schema::SchemaArgs),
     /// Work off the event queue, then end (started by phoenix-worker.path).
     Worker,
 }
@@ -58,6 +60,8 @@ pub fn run(paths: Paths) -> ExitCode {
         Verb::Run(args) => commands::run::run(&args, &paths),
         Verb::Plan(args) => commands::plan::run(&args, &paths),
         Verb::Status(args) => commands::status::run(&args, &paths),
+        Verb::Validate(args) => commands::validate::run(&args, &paths),
+        Verb::Schema(args) => commands::schema::run(&args),
         Verb::Worker => worker::run(&paths),
         Verb::Events(args) => commands::events::run(&args, &paths),
     };

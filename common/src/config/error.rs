@@ -9,16 +9,19 @@ use super::origin::Origin;
 use crate::vmid::Vmid;
 
 /// One mistake. Never holds the value of a variable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
 pub struct ConfigError {
     pub rule: Rule,
     pub severity: Severity,
+    #[serde(flatten)]
     pub origin: Box<Origin>,
     pub message: String,
     /// What the operator can do.
     pub hint: Option<String>,
+    #[serde(skip)]
     pub scope: Scope,
     /// The line of the file and the marks under it; absent where it could show a secret.
+    #[serde(skip)]
     pub excerpt: Option<Box<Excerpt>>,
 }
 
@@ -74,6 +77,7 @@ pub enum Rule {
     UnknownGuest,
     UnknownVolume,
     FeatureOff,
+    VolumeServer,
     Address,
     NodeLabel,
     PlacementConstraint,
@@ -82,6 +86,45 @@ pub enum Rule {
     SecretInPlainText,
     Destination,
     MissingSource,
+}
+
+impl ConfigError {
+    /// A mistake of the whole estate, without excerpt, until it is said otherwise.
+    pub(super) fn at(origin: Origin, rule: Rule, message: impl Into<String>) -> Self {
+        Self {
+            rule,
+            severity: Severity::Error,
+            origin: Box::new(origin),
+            message: message.into(),
+            hint: None,
+            scope: Scope::Whole,
+            excerpt: None,
+        }
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub(super) fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    #[must_use]
+    pub(super) fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    #[must_use]
+    pub(super) fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
 }
 
 impl fmt::Display for Rule {

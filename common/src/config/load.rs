@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::check::{Files, GUESTS_FILE, HYPERVISOR_FILE, Outcome, STACKS_FILE, check, scope_of};
-use super::error::{ConfigError, ConfigErrors, Rule, Scope, Severity};
+use super::error::{ConfigError, ConfigErrors, Rule};
 use super::origin::Origin;
 use crate::fs::{FileError, read_limited};
 use crate::vmid::Vmid;
@@ -104,21 +104,17 @@ fn manifests(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn of_file(file: PathBuf, rule: Rule, message: String, hint: Option<&str>) -> ConfigError {
-    ConfigError {
-        rule,
-        severity: Severity::Error,
-        origin: Box::new(Origin {
+fn of_file(file: PathBuf, rule: Rule, message: String) -> ConfigError {
+    ConfigError::at(
+        Origin {
             file,
             line: 1,
             column: 1,
             json_path: String::new(),
-        }),
+        },
+        rule,
         message,
-        hint: hint.map(str::to_owned),
-        scope: Scope::Whole,
-        excerpt: None,
-    }
+    )
 }
 
 fn unreadable(error: FileError) -> ConfigError {
@@ -132,7 +128,7 @@ fn unreadable(error: FileError) -> ConfigError {
         FileError::Json { path, source } => (path, format!("cannot be read: {source}")),
     };
     let hint = absent.then_some("`phoenix init` writes one; --config-dir names another folder");
-    of_file(path, Rule::FileUnreadable, message, hint)
+    of_file(path, Rule::FileUnreadable, message).maybe_hint(hint.map(str::to_owned))
 }
 
 fn not_utf8(file: PathBuf, error: &std::string::FromUtf8Error) -> ConfigError {
@@ -144,12 +140,8 @@ fn not_utf8(file: PathBuf, error: &std::string::FromUtf8Error) -> ConfigError {
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |position| position + 1);
     let line_text = String::from_utf8_lossy(before.get(start..).unwrap_or_default());
-    let mut mistake = of_file(
-        file,
-        Rule::Syntax,
-        "not JSON: not UTF-8".to_owned(),
-        Some("save it as UTF-8 without BOM"),
-    );
+    let mut mistake = of_file(file, Rule::Syntax, "not JSON: not UTF-8".to_owned())
+        .hint("save it as UTF-8 without BOM");
     mistake.origin.line = line;
     mistake.origin.column = line_text.chars().count() + 1;
     mistake

@@ -21,6 +21,7 @@ mod schema;
 mod shape;
 mod shape_hint;
 mod source;
+mod sources;
 mod specs;
 mod stack;
 mod suggest;

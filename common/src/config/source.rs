@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::error::{ConfigError, Excerpt, Rule, Scope, Severity};
+use super::error::{ConfigError, Excerpt, Rule};
 use super::excerpt::{self, Hide};
 use super::json::{self, Kind, Node};
 use super::origin::Origin;
@@ -33,20 +33,15 @@ impl Source {
             }),
             Err(error) => {
                 let (line, column) = position(&text, &line_starts, error.offset);
-                Err(ConfigError {
-                    rule: Rule::Syntax,
-                    severity: Severity::Error,
-                    origin: Box::new(Origin {
-                        file,
-                        line,
-                        column,
-                        json_path: String::new(),
-                    }),
-                    message: format!("not JSON: {}", error.message),
-                    hint: error.hint.map(str::to_owned),
-                    scope: Scope::Whole,
-                    excerpt: None,
-                })
+                let origin = Origin {
+                    file,
+                    line,
+                    column,
+                    json_path: String::new(),
+                };
+                let message = format!("not JSON: {}", error.message);
+                let hint = error.hint.map(str::to_owned);
+                Err(ConfigError::at(origin, Rule::Syntax, message).maybe_hint(hint))
             }
         }
     }
@@ -192,13 +187,8 @@ impl<'source> Place<'source> {
             self.mark
         };
         ConfigError {
-            rule,
-            severity: Severity::Error,
-            origin: Box::new(self.origin()),
-            message: message.into(),
-            hint: None,
-            scope: Scope::Whole,
             excerpt: Some(Box::new(self.source.excerpt(mark))),
+            ..ConfigError::at(self.origin(), rule, message)
         }
     }
 }
@@ -212,31 +202,5 @@ fn with_key(path: &str, key: &str) -> String {
         (true, true) => key.to_owned(),
         (true, false) => format!("{path}.{key}"),
         (false, _) => format!("{path}[\"{}\"]", Untrusted(key)),
-    }
-}
-
-impl ConfigError {
-    #[must_use]
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    #[must_use]
-    pub(super) fn maybe_hint(mut self, hint: Option<String>) -> Self {
-        self.hint = hint;
-        self
-    }
-
-    #[must_use]
-    pub(super) fn scope(mut self, scope: Scope) -> Self {
-        self.scope = scope;
-        self
-    }
-
-    #[must_use]
-    pub(super) fn warning(mut self) -> Self {
-        self.severity = Severity::Warning;
-        self
     }
 }

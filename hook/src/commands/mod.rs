@@ -3,7 +3,9 @@
 pub mod events;
 pub mod plan;
 pub mod run;
+pub mod schema;
 pub mod status;
+pub mod validate;
 
 use std::error::Error;
 use std::future::Future;

@@ -25,6 +25,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("common", "command", 1),
     on("common", "config", 0),
     on("common", "config::load", 1),
+    on("common", "config::sources", 1),
     on("common", "config::specs", 1),
     on("common", "digest", 0),
     on("common", "fs", 1),

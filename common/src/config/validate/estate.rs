@@ -10,7 +10,7 @@ use super::super::suggest;
 use super::guests::Guests;
 use super::portainer::of_guests;
 use super::stacks::Stacks;
-use super::{guest, portainer, swarm};
+use super::{guest, placement, portainer, swarm};
 
 pub(super) struct Estate<'estate, 'source> {
     pub(super) guests: &'estate Guests<'source>,
@@ -34,7 +34,9 @@ impl Estate<'_, '_> {
             }
         }
         self.deployed_names(&mut findings);
+        self.volume_servers(&mut findings);
         swarm::check(self.guests, self.hypervisor, settings, &mut findings);
+        placement::check(self.guests, self.stacks, &mut findings);
         portainer::check(self.guests, self.incomplete, &mut findings);
         portainer::routes(self.guests, self.hypervisor, settings, &mut findings);
         findings
@@ -70,6 +72,24 @@ impl Estate<'_, '_> {
                         .error(Rule::DuplicateName, message)
                         .warning(),
                 );
+            }
+        }
+    }
+
+    /// A share without a server cannot be mounted; the rest of the guest still can be worked on.
+    fn volume_servers(&self, findings: &mut Vec<ConfigError>) {
+        for (guest, place) in self.guests.valid.values() {
+            for (index, volume) in guest.volumes.iter().enumerate() {
+                if volume.server.is_none() {
+                    let place = place.at("volumes").item(index);
+                    let message = format!("volume `{}` has no server", volume.name);
+                    findings.push(
+                        (place.error(Rule::VolumeServer, message))
+                            .hint("add `server` here, or `nfs_server` in phoenix_hypervisor_config.json")
+                            .scope(of_guests([guest.vmid]))
+                            .warning(),
+                    );
+                }
             }
         }
     }

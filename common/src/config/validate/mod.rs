@@ -6,6 +6,7 @@ mod files;
 mod guest;
 mod guests;
 mod hypervisor;
+mod placement;
 mod portainer;
 mod stacks;
 mod swarm;

@@ -13,7 +13,7 @@ use crate::vmid::Vmid;
 use crate::wire::SwarmRole;
 
 /// Labels of this prefix are set by Phoenix itself.
-const OWN_LABELS: &str = "phoenix.";
+pub(super) const OWN_LABELS: &str = "phoenix.";
 
 /// The guest's place in its Swarm.
 pub(super) fn member(
