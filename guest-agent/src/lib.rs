@@ -13,5 +13,6 @@ pub mod program;
 pub mod progress;
 mod report;
 pub mod request;
+pub mod stack;
 pub mod swarm;
 pub mod work;

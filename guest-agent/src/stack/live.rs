@@ -1,0 +1,62 @@
+//! What exists in the engine already, as far as a stack may touch it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::spec::NAMESPACE_LABEL;
+
+/// A snapshot, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// All networks, not only the stack's: services name them by id.
+    pub networks: BTreeMap<String, LiveObject>,
+    pub configs: BTreeMap<String, LiveObject>,
+    pub secrets: BTreeMap<String, LiveObject>,
+    /// The stack's own services.
+    pub services: BTreeMap<String, LiveObject>,
+}
+
+/// Something the engine keeps under an id. Networks have no version: it is 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveObject {
+    pub id: String,
+    pub version: u64,
+    /// The spec in the engine's words; for a network, the network itself.
+    pub spec: Value,
+}
+
+impl LiveObject {
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.spec.get("Labels")?.get(name)?.as_str()
+    }
+
+    /// Whether it carries the label of that stack.
+    pub fn is_of(&self, namespace: &str) -> bool {
+        self.label(NAMESPACE_LABEL) == Some(namespace)
+    }
+
+    /// From a list or inspect answer of the engine. Networks have the name at the top, others in their spec.
+    pub fn from_answer(answer: &Value) -> Option<(String, Self)> {
+        let text =
+            |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+        let id = text(answer, "ID").or_else(|| text(answer, "Id"))?;
+        let spec = answer.get("Spec").unwrap_or(answer).clone();
+        let version = answer
+            .pointer("/Version/Index")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
+        let name = text(&spec, "Name")?;
+        Some((name, Self { id, version, spec }))
+    }
+}
+
+impl Live {
+    /// The name of the network with that id; the id itself if there is none.
+    pub fn network_name<'live>(&'live self, id: &'live str) -> &'live str {
+        self.networks
+            .iter()
+            .find(|(_, network)| network.id == id)
+            .map_or(id, |(name, _)| name.as_str())
+    }
+}

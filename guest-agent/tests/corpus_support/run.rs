@@ -1,0 +1,213 @@
+//! One step of a case through the pure pipeline.
+
+use phoenix_common::secret::Secret;
+use phoenix_common::spec::{Compat, ComposeText};
+use phoenix_guest_agent::stack::compose::{Input, Outcome, compose};
+use phoenix_guest_agent::stack::diff::{Keeps, Mask};
+use phoenix_guest_agent::stack::files::Files;
+use phoenix_guest_agent::stack::interpolate::Environment;
+use phoenix_guest_agent::stack::live::Live;
+use phoenix_guest_agent::stack::names::Namespace;
+use phoenix_guest_agent::stack::operation::{Call, Operation};
+use phoenix_guest_agent::stack::plan::{Policy, Step, plan};
+use serde_json::Value;
+
+use super::case::Case;
+use super::compare::{differences, normal};
+use super::live;
+
+pub(crate) enum Verdict {
+    Equal,
+    Differs(String),
+}
+
+/// The recordings are of engine 20.10: API 1.41.
+pub(crate) fn policy(like_docker: bool, prune: bool) -> Policy {
+    Policy {
+        like_docker,
+        prune,
+        keeps: Keeps::of_api(1, 41),
+        mask: Mask::default(),
+    }
+}
+
+pub(crate) fn outcome(case: &Case, index: usize, compat: Compat) -> Result<Outcome, String> {
+    let files = case.input();
+    let compose_texts: Vec<ComposeText> = case.steps[index]
+        .compose_files
+        .iter()
+        .map(|path| {
+            let content = files
+                .iter()
+                .find(|(name, _)| name == path)
+                .map(|(_, content)| content);
+            let content = content.unwrap_or_else(|| panic!("{}: no {path}", case.name));
+            ComposeText {
+                path: path.clone(),
+                text: String::from_utf8_lossy(content).into_owned(),
+            }
+        })
+        .collect();
+    let variables = case.environment.iter();
+    // Relative paths start at the first file's directory.
+    let first = compose_texts.first().map_or("", |file| file.path.as_str());
+    let directory = match first.rsplit_once('/') {
+        Some((folder, _)) => format!("{}/{folder}", case.workdir),
+        None => case.workdir.clone(),
+    };
+    let input = Input {
+        namespace: Namespace::new(&case.stack),
+        compose: &compose_texts,
+        environment: Environment::new(
+            variables
+                .map(|(name, value)| (name.clone(), Secret::new(value)))
+                .collect(),
+        ),
+        files: Files::new(
+            files
+                .into_iter()
+                .map(|(name, content)| (format!("{}/{name}", case.workdir), content)),
+            Some(&directory),
+        ),
+        directory: Some(directory),
+        compat,
+    };
+    compose(&input).map_err(|problems| problems.to_string())
+}
+
+pub(crate) fn steps(
+    case: &Case,
+    index: usize,
+    live: &Live,
+    like_docker: bool,
+) -> Result<Vec<Step>, String> {
+    let prune = case.steps[index]
+        .arguments
+        .iter()
+        .any(|argument| argument == "--prune");
+    let outcome = outcome(case, index, Compat::Docker)?;
+    let namespace = Namespace::new(&case.stack);
+    plan(
+        &namespace,
+        &outcome.desired,
+        live,
+        &policy(like_docker, prune),
+    )
+    .map_err(|refusals| {
+        refusals
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })
+}
+
+pub(crate) fn run_step(case: &Case, index: usize) -> Verdict {
+    let refused_by_docker = case.steps[index].exit_code != 0;
+    let expected = case.expected(index, "requests");
+    let expected: Vec<&Value> = expected.as_array().into_iter().flatten().collect();
+    let live = live::before(case, index);
+    match steps(case, index, &live, true) {
+        Err(_) if refused_by_docker => Verdict::Equal,
+        Err(why) => Verdict::Differs(format!("docker accepts, we refuse: {why}")),
+        Ok(steps) if refused_by_docker => refused_by_engine(case, index, &steps, &expected),
+        Ok(steps) => compare(&steps, &expected),
+    }
+}
+
+/// A refusal of the engine itself: then we would have made the very call that it refused.
+fn refused_by_engine(case: &Case, index: usize, steps: &[Step], expected: &[&Value]) -> Verdict {
+    let failed: Vec<&&Value> = expected
+        .iter()
+        .filter(|call| call["status"].as_i64() >= Some(400))
+        .collect();
+    if failed.is_empty() {
+        return Verdict::Differs("docker refuses, we accept".to_owned());
+    }
+    if case.is_unstable(index, "requests") {
+        return Verdict::Equal;
+    }
+    let calls: Vec<Value> = steps
+        .iter()
+        .map(|step| normal_call(&step.operation))
+        .collect();
+    let missing = failed.iter().find(|call| !calls.contains(&recorded(call)));
+    match missing {
+        None => Verdict::Equal,
+        Some(call) => Verdict::Differs(format!("the call the engine refused is not ours: {call}")),
+    }
+}
+
+fn compare(steps: &[Step], expected: &[&Value]) -> Verdict {
+    let mut ours: Vec<Value> = steps
+        .iter()
+        .map(|step| normal_call(&step.operation))
+        .collect();
+    let mut docker: Vec<Value> = expected.iter().map(|call| recorded(call)).collect();
+    let key = |call: &Value| {
+        format!(
+            "{} {} {}",
+            call["method"], call["path"], call["body"]["Name"]
+        )
+    };
+    ours.sort_by_key(key);
+    docker.sort_by_key(key);
+    let names = |calls: &[Value]| calls.iter().map(key).collect::<Vec<_>>();
+    if names(&ours) != names(&docker) {
+        return Verdict::Differs(format!(
+            "calls: ours {:?}\n  docker's {:?}",
+            names(&ours),
+            names(&docker)
+        ));
+    }
+    let pairs = ours.iter().zip(&docker);
+    let differences: Vec<String> = pairs
+        .flat_map(|(ours, docker)| {
+            differences(ours, docker)
+                .into_iter()
+                .map(move |difference| format!("{} {difference}", ours["body"]["Name"]))
+        })
+        .collect();
+    if differences.is_empty() {
+        return Verdict::Equal;
+    }
+    Verdict::Differs(differences.join("\n  "))
+}
+
+fn normal_call(operation: &Operation) -> Value {
+    let Call {
+        method,
+        path,
+        mut body,
+    } = operation.call();
+    // References to what a step before creates: their ids are recorded as `@kind:name`.
+    if let Some(container) = body.pointer_mut("/TaskTemplate/ContainerSpec") {
+        for (list, kind) in [("Secrets", "Secret"), ("Configs", "Config")] {
+            for reference in container
+                .get_mut(list)
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
+                let name = reference[format!("{kind}Name")]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned();
+                reference[format!("{kind}ID")] = format!("@{}:{name}", kind.to_lowercase()).into();
+            }
+        }
+        if let Some(Value::String(config)) =
+            container.pointer_mut("/Privileges/CredentialSpec/Config")
+            && !config.is_empty()
+            && !config.starts_with('@')
+        {
+            *config = format!("@config:{config}");
+        }
+    }
+    let path = path.split('?').next().unwrap_or_default();
+    serde_json::json!({"method": method, "path": path, "body": normal(&body)})
+}
+
+fn recorded(call: &Value) -> Value {
+    serde_json::json!({"method": call["method"], "path": call["path"], "body": normal(&call["body"])})
+}
