@@ -7,9 +7,13 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts logging. With a journal behind stderr (`$JOURNAL_STREAM` names the very stream, as
+/// Variable that names the least level that is logged (`debug`), for programs nobody gives options to.
+const LEVEL_VARIABLE: &str = "PHOENIX_LOG";
+
+/// Starts logging, at `level` unless `PHOENIX_LOG` names another. With a journal behind stderr (`$JOURNAL_STREAM` names the very stream, as
 /// systemd.exec(5) wants it compared) fields go there with the prefix `PHOENIX_`; else lines go to stderr.
 pub fn init(identifier: &str, level: LevelFilter) {
+    let level = level_from_environment().unwrap_or(level);
     let registry = tracing_subscriber::registry().with(level);
     if stderr_is_journal()
         && let Ok(journal) = tracing_journald::layer()
@@ -42,6 +46,10 @@ pub fn init_journal(identifier: &str, level: LevelFilter) {
         .with(level)
         .with(journal)
         .try_init();
+}
+
+fn level_from_environment() -> Option<LevelFilter> {
+    std::env::var(LEVEL_VARIABLE).ok()?.parse().ok()
 }
 
 fn stderr_is_journal() -> bool {
