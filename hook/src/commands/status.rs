@@ -63,7 +63,7 @@ pub fn run(args: &StatusArgs, paths: &Paths) -> Exit {
             print_json(&serde_json::json!({ "schema_version": 1, "guests": guests }));
             return exit(&guests);
         }
-        show(&guests);
+        show(&guests, args.vmid.is_some());
         if !args.watch || guests.iter().all(is_settled) {
             return exit(&guests);
         }
@@ -145,7 +145,7 @@ fn exit(guests: &[GuestStatus]) -> Exit {
     }
 }
 
-fn show(guests: &[GuestStatus]) {
+fn show(guests: &[GuestStatus], with_notices: bool) {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -172,7 +172,7 @@ fn show(guests: &[GuestStatus]) {
     }
     print_line(&table.trim_fmt());
     for guest in guests {
-        show_open(guest);
+        show_open(guest, with_notices);
     }
 }
 
@@ -204,13 +204,14 @@ fn state_word(guest: &GuestStatus) -> String {
     }
 }
 
-fn show_open(guest: &GuestStatus) {
+fn show_open(guest: &GuestStatus, with_notices: bool) {
     let vmid = guest.vmid;
     if let Some(error) = &guest.record_error {
         print_line(&format!("{vmid}: {}", Untrusted(error)));
     }
     let Some(record) = &guest.record else { return };
-    for line in record.open.iter().chain(&record.notices) {
+    let notices = record.notices.iter().filter(|_| with_notices);
+    for line in record.open.iter().chain(notices) {
         print_line(&format!("{vmid}: {}", Untrusted(line)));
     }
     if guest.config_changed {

@@ -162,7 +162,7 @@ impl Step<'_> {
         if pools.is_empty() {
             return self.block(
                 plan,
-                "every usual overlay range overlaps a guest network: set swarm.default_addr_pool in phoenix_hypervisor_config.json",
+                "every usual overlay range overlaps a guest network: set swarm.default_address_pool in phoenix_hypervisor_config.json",
                 false,
             );
         }
