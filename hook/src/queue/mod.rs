@@ -5,19 +5,24 @@
 //! rename every event into `work/`. What it cannot read goes to `rejected/`, what it has finished to the
 //! flight recorder in `events/`.
 
+mod files;
 mod recorder;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use phoenix_common::fs::{FileError, read_limited};
+use phoenix_common::log::Chain;
 use phoenix_common::vmid::Vmid;
 
 pub use recorder::{EventOutcome, FinishedEvent, RECORD_VERSION};
+
+use files::{list, move_file, write_synced};
 
 use crate::event::{EVENT_VERSION, Event, Trigger};
 use crate::host;
@@ -25,6 +30,9 @@ use crate::paths::Paths;
 
 /// Largest event read; ours have some 600 bytes.
 const EVENT_LIMIT_BYTES: u64 = 64 << 10;
+/// Rejected files of one name.
+const MOST_REJECTED: u32 = 100;
+const HALF_EVENT_AGE: Duration = Duration::from_hours(1);
 
 /// The queue's folders.
 #[derive(Debug, Clone)]
@@ -96,15 +104,18 @@ impl Queue {
         Ok(event)
     }
 
-    /// Moves every file of `queue/` to `work/`; the number of files moved.
+    /// Moves every file of `queue/` to `work/`; the number of files moved. Removes what a killed hookscript left in
+    /// `tmp/`.
     pub fn take_all(&self) -> Result<usize, QueueError> {
         self.create_folders()?;
+        self.remove_half_events();
         let names = list(&self.paths.queue_dir())?;
         for name in &names {
-            move_file(
-                &self.paths.queue_dir().join(name),
-                &self.paths.work_dir().join(name),
-            )?;
+            let from = self.paths.queue_dir().join(name);
+            // Only a folder of that name can be in the way, and it is no event.
+            if move_file(&from, &self.paths.work_dir().join(name)).is_err() {
+                self.put_aside(&from, "cannot be moved to work/")?;
+            }
         }
         Ok(names.len())
     }
@@ -116,8 +127,10 @@ impl Queue {
         for name in list(&folder)? {
             match read_event(&folder.join(&name)) {
                 Ok(event) if file_name(&event.id).as_str() == name => events.push(event),
-                Ok(event) => self.reject(&name, &format!("holds event {}", event.id))?,
-                Err(reason) => self.reject(&name, &reason)?,
+                Ok(event) => {
+                    self.put_aside(&folder.join(&name), &format!("holds event {}", event.id))?;
+                }
+                Err(reason) => self.put_aside(&folder.join(&name), &reason)?,
             }
         }
         Ok(events)
@@ -144,9 +157,11 @@ impl Queue {
     }
 
     /// Records an event's outcome, then takes it out of `work/`. A crash in between means that it is worked on
-    /// again.
+    /// again; a full disk costs the record, not the queue.
     pub fn finish(&self, event: &Event, outcome: &EventOutcome) -> Result<(), QueueError> {
-        recorder::record(&self.paths.events_dir(), event, outcome)?;
+        if let Err(error) = recorder::record(&self.paths.events_dir(), event, outcome) {
+            tracing::warn!(event = event.id, error = %Chain(&error), "outcome not recorded");
+        }
         let path = self.paths.work_dir().join(file_name(&event.id));
         match fs::remove_file(&path) {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -161,11 +176,35 @@ impl Queue {
         recorder::read_all(&self.paths.events_dir())
     }
 
-    /// Moves a file of `work/` out of the way.
-    fn reject(&self, name: &OsStr, reason: &str) -> Result<(), QueueError> {
-        let to = self.paths.rejected_dir().join(name);
+    /// Moves what is no event to `rejected/`, under a name that is free there.
+    fn put_aside(&self, from: &Path, reason: &str) -> Result<(), QueueError> {
+        let folder = self.paths.rejected_dir();
+        let name = from.file_name().unwrap_or(OsStr::new("nameless"));
+        let numbered = |number: u32| {
+            let mut other = name.to_owned();
+            other.push(format!("~{number}"));
+            folder.join(other)
+        };
+        let mut names = std::iter::once(folder.join(name)).chain((1..=MOST_REJECTED).map(numbered));
+        // With so many of one name, the last one is replaced.
+        let to = names
+            .find(|path| path.symlink_metadata().is_err())
+            .unwrap_or_else(|| numbered(MOST_REJECTED));
         tracing::warn!(file = %to.display(), reason, "not an event, put aside");
-        move_file(&self.paths.work_dir().join(name), &to)
+        move_file(from, &to)
+    }
+
+    /// The hookscript writes a file in `tmp/` for milliseconds: an hour later nobody will finish it.
+    fn remove_half_events(&self) {
+        let folder = self.paths.tmp_dir();
+        for name in list(&folder).unwrap_or_default() {
+            let path = folder.join(name);
+            let written = path.metadata().and_then(|metadata| metadata.modified());
+            if written.is_ok_and(|written| written.elapsed().is_ok_and(|age| age > HALF_EVENT_AGE))
+            {
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     fn create_folders(&self) -> Result<(), QueueError> {
@@ -200,50 +239,6 @@ fn read_event(path: &Path) -> Result<Event, String> {
         return Err(format!("version {} of a newer phoenix-hook", event.version));
     }
     Ok(event)
-}
-
-fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
-}
-
-/// Renames and syncs the target's folder.
-fn move_file(from: &Path, to: &Path) -> Result<(), QueueError> {
-    let moved = fs::rename(from, to).and_then(|()| {
-        let folder = to.parent().unwrap_or(Path::new("/"));
-        File::open(folder)?.sync_all()
-    });
-    moved.map_err(|source| QueueError::Move {
-        from: from.to_owned(),
-        to: to.to_owned(),
-        source,
-    })
-}
-
-/// The names in a folder, sorted: oldest event first. A folder that is not there is empty.
-fn list(folder: &Path) -> Result<Vec<std::ffi::OsString>, QueueError> {
-    let failed = |source| QueueError::List {
-        path: folder.to_owned(),
-        source,
-    };
-    let entries = match fs::read_dir(folder) {
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed)?,
-    };
-    let mut names = entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(failed)?;
-    names.sort();
-    Ok(names)
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use phoenix_common::fs::{read_json, write_json};
 use serde::{Deserialize, Serialize};
 
-use super::{QueueError, file_name, list};
+use super::files::list;
+use super::{QueueError, file_name};
 use crate::event::Event;
 
 /// Raised when a field changes its meaning.

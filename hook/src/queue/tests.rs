@@ -114,3 +114,49 @@ fn phoenix_itself_can_ask_for_a_reconcile() {
     lab.queue.take_all().unwrap();
     assert_eq!(lab.queue.pending().unwrap(), [asked]);
 }
+
+#[test]
+fn garbage_of_equal_names_does_not_stop_the_worker() {
+    let lab = lab();
+    lab.queue.take_all().unwrap();
+    let state = lab.folder.path().join("var/lib/phoenix");
+    for folder in ["queue", "work", "rejected", "queue"] {
+        let folder = state.join(folder).join("folder");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("file"), b"").unwrap();
+    }
+    for _ in 0..3 {
+        lab.queue.take_all().unwrap();
+        assert_eq!(lab.queue.pending().unwrap(), []);
+    }
+    assert!(lab.queue.is_empty().unwrap());
+    assert_eq!(lab.names("rejected"), ["folder", "folder~1", "folder~2"]);
+}
+
+#[test]
+fn a_recorder_that_fails_does_not_hold_the_event() {
+    let lab = lab();
+    lab.queue.append(&numbered(1)).unwrap();
+    lab.queue.take_all().unwrap();
+    let events = lab.folder.path().join("var/lib/phoenix/events");
+    fs::remove_dir_all(&events).unwrap();
+    fs::write(&events, b"in the way").unwrap();
+    lab.queue
+        .finish(&numbered(1), &EventOutcome::Converged)
+        .unwrap();
+    assert!(lab.queue.is_empty().unwrap());
+}
+
+#[test]
+fn what_a_killed_hookscript_left_is_removed_later() {
+    let lab = lab();
+    lab.queue.take_all().unwrap();
+    let half = |name: &str| lab.folder.path().join("var/lib/phoenix/tmp").join(name);
+    for (name, hours) in [("old.json", 2), ("new.json", 0)] {
+        let file = fs::File::create(half(name)).unwrap();
+        let written = std::time::SystemTime::now() - Duration::from_hours(hours);
+        file.set_modified(written).unwrap();
+    }
+    lab.queue.take_all().unwrap();
+    assert_eq!(lab.names("tmp"), ["new.json"]);
+}

@@ -80,7 +80,6 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("guest-agent", "swarm::error", 1),
     on("guest-agent", "swarm::refusal", 1),
     on("guest-agent", "work", 3),
-    on("hook", "agent_package", 1),
     on("hook", "channel", 1),
     on("hook", "cli", 4),
     on("hook", "commands", 4),
