@@ -14,10 +14,9 @@ use phoenix_common::retry::Deadline;
 use phoenix_common::spec::{BaseSetupSpec, GuestSpec};
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Docker, Facts, Membership, SwarmInit, Work};
-use phoenix_hook::channel::{
-    AgentVerdict, CarriedPackage, Channel, ChannelError, JobError, judge_agent,
-};
+use phoenix_hook::channel::{CarriedPackage, Channel, ChannelError, JobError};
 use phoenix_hook::paths::Paths;
+use phoenix_hook::plan::agent::{AgentVerdict, judge_agent};
 use phoenix_tests::lab::Suite::{Bookworm, Trixie};
 use phoenix_tests::lab::{Guest, Lab, LabSpec};
 
@@ -116,7 +115,7 @@ async fn the_agent_is_installed_into_bare_guests() {
         let facts = install(&channel, &package).await.unwrap();
         println!("{vmid}: installed in {:?}", started.elapsed());
         assert_eq!(
-            judge_agent(Some(&facts), &package.version),
+            judge_agent(&facts, Some(&package.version)),
             AgentVerdict::Usable
         );
         assert_eq!(facts.hostname, guest.hostname());

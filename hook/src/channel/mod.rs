@@ -15,7 +15,7 @@ use phoenix_common::vmid::Vmid;
 
 pub use ask::request;
 pub use error::{ChannelError, JobError};
-pub use package::{AgentVerdict, CarriedPackage, PackageError, judge_agent};
+pub use package::{CarriedPackage, PackageError};
 pub use phoenix_common::qga::ExitKind;
 pub use push::GuestFile;
 pub use qga::QgaChannel;

@@ -4,6 +4,7 @@ use phoenix_common::observed::Observed;
 use phoenix_common::wire::{CloudInit, Docker, Facts, PROTOCOL_VERSION};
 
 use super::action::Action;
+use super::agent::{AgentVerdict, judge_agent};
 use super::desired::Desired;
 use super::observed::{AgentState, HostState, ObservedGuest};
 use super::{Blocked, Plan, Waiting, stacks, swarm};
@@ -81,34 +82,22 @@ fn install(desired: &Desired, from: Option<String>, plan: &mut Plan) {
     }
 }
 
-/// An older agent is replaced. A newer one is used as it is while its protocol range includes ours: two nodes
-/// of different versions must not swap the agent at every migration.
+/// An older agent is replaced, a newer one used as it is while it speaks our protocol.
 fn agent_fits(desired: &Desired, facts: &Facts, plan: &mut Plan) -> bool {
-    let spoken = (facts.protocol_oldest..=facts.protocol_newest).contains(&PROTOCOL_VERSION);
-    let older = desired
-        .carried_agent
-        .as_deref()
-        .is_some_and(|carried| version(&facts.agent_version) < version(carried));
-    if older {
-        install(desired, Some(facts.agent_version.clone()), plan);
-    } else if !spoken {
-        plan.blocked.push(Blocked {
+    let verdict = judge_agent(facts, desired.carried_agent.as_deref());
+    match verdict {
+        AgentVerdict::Usable => {}
+        AgentVerdict::Install => install(desired, Some(facts.agent_version.clone()), plan),
+        AgentVerdict::TooNew => plan.blocked.push(Blocked {
             what: "guest agent".to_owned(),
             reason: format!(
                 "phoenix-guest-agent {} in the guest speaks protocol {} to {}, this node {PROTOCOL_VERSION}: upgrade phoenix-hook on this node",
                 facts.agent_version, facts.protocol_oldest, facts.protocol_newest
             ),
             refused: true,
-        });
+        }),
     }
-    !older && spoken
-}
-
-/// `1.2.10` as numbers, so that it is newer than `1.2.9`; a suffix such as `~rc1` is not compared.
-fn version(text: &str) -> Vec<u64> {
-    text.split(['.', '-', '~', '+'])
-        .map_while(|part| part.parse().ok())
-        .collect()
+    verdict == AgentVerdict::Usable
 }
 
 /// The infrastructure layer; true when nothing is left to do in it and Docker answers, if it is asked for.

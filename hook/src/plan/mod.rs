@@ -3,6 +3,7 @@
 //! Invariant: planning is pure, `(desired, observed) -> Plan`. No I/O, clock, async or environment here.
 
 pub mod action;
+pub mod agent;
 pub mod desired;
 pub mod display;
 pub mod guest;
