@@ -68,6 +68,7 @@ pub enum Rule {
     WrongType,
     WrongValue,
     UnsupportedVersion,
+    TooMany,
     SaidTwice,
     DuplicateVmid,
     DuplicateAddress,

@@ -15,14 +15,18 @@ const HIDDEN: &str = "***";
 
 /// The excerpt of the line that starts at byte `line_start`, marking the bytes `mark`.
 pub(super) fn of_line(source: &Source, line_start: usize, mark: (usize, usize)) -> Excerpt {
-    let rest = source.text.get(line_start..).unwrap_or_default();
-    let line_end = line_start + rest.find('\n').unwrap_or(rest.len());
+    // A file may be one line of many MiB: look at no more than can be shown.
+    let near = source
+        .text
+        .floor_char_boundary(mark.0.saturating_sub(4 * WIDTH));
+    let from = line_start.max(near);
+    let rest = source.text.get(from..).unwrap_or_default();
     let mut shown: Vec<char> = Vec::new();
     let (mut mark_start, mut mark_end) = (0, 0);
-    let mut hidden_until = line_start;
+    let mut hidden_until = from;
     for (offset, character) in rest.char_indices() {
-        let at = line_start + offset;
-        if at >= line_end {
+        let at = from + offset;
+        if character == '\n' || shown.len() > mark_start + 2 * WIDTH && at > mark.0 {
             break;
         }
         if at == mark.0 {
@@ -31,35 +35,32 @@ pub(super) fn of_line(source: &Source, line_start: usize, mark: (usize, usize)) 
         if at < hidden_until {
             continue;
         }
-        if at < mark.1 {
-            mark_end = shown.len() + 1;
-        }
         if let Some(end) = source.hidden_until(at) {
             hidden_until = end;
             shown.extend(HIDDEN.chars());
-            mark_end = if at < mark.1 { shown.len() } else { mark_end };
         } else {
             shown.push(printable(character));
         }
+        if at < mark.1 {
+            mark_end = shown.len();
+        }
     }
-    cut(
-        &shown,
-        mark_start,
-        mark_end.saturating_sub(mark_start).max(1),
-    )
+    let mark_length = mark_end.saturating_sub(mark_start).max(1);
+    cut(&shown, from > line_start, mark_start, mark_length)
 }
 
 /// The piece of a long line around the mark.
-fn cut(shown: &[char], mark_start: usize, mark_length: usize) -> Excerpt {
-    if shown.len() <= WIDTH {
-        return Excerpt {
-            line_text: shown.iter().collect(),
-            mark_start,
-            mark_length,
-        };
-    }
-    let skipped = mark_start.saturating_sub(BEFORE);
-    let before = if skipped > 0 { "…" } else { "" };
+fn cut(shown: &[char], begun_before: bool, mark_start: usize, mark_length: usize) -> Excerpt {
+    let skipped = if shown.len() > WIDTH {
+        mark_start.saturating_sub(BEFORE)
+    } else {
+        0
+    };
+    let before = if begun_before || skipped > 0 {
+        "…"
+    } else {
+        ""
+    };
     let after = if shown.len() > skipped + WIDTH {
         "…"
     } else {
@@ -70,7 +71,7 @@ fn cut(shown: &[char], mark_start: usize, mark_length: usize) -> Excerpt {
     Excerpt {
         line_text: format!("{before}{piece}{after}"),
         mark_start: mark_start + before.chars().count(),
-        mark_length: mark_length.min(WIDTH - mark_start),
+        mark_length: mark_length.min(WIDTH.saturating_sub(mark_start).max(1)),
     }
 }
 

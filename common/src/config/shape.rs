@@ -32,7 +32,16 @@ pub(super) fn check_against(place: &Place<'_>, schema: &Value, root: &Value) -> 
     };
     checker.duplicate_keys(place);
     checker.value(place, schema);
+    if checker.errors.len() >= MOST_ERRORS {
+        let message = "the rest of the file was not looked at: too many mistakes";
+        checker.errors.push(place.error(Rule::TooMany, message));
+    }
     checker.errors
+}
+
+/// Whether the check gave up: parts without a mistake may have some.
+pub(super) fn gave_up(errors: &[ConfigError]) -> bool {
+    errors.iter().any(|error| error.rule == Rule::TooMany)
 }
 
 struct Checker<'schema> {

@@ -142,23 +142,22 @@ impl<'source> Place<'source> {
 
     /// The elements of an array.
     pub(super) fn items(&self) -> Vec<Self> {
-        let items = self.node.items().iter().enumerate();
-        items
-            .map(|(index, node)| Self {
-                source: self.source,
-                node,
-                path: format!("{}[{index}]", self.path),
-                mark: (node.start, node.end),
-            })
+        (0..self.node.items().len())
+            .map(|index| self.item(index))
             .collect()
     }
 
     /// The element of an array; where there is none, the array itself.
     pub(super) fn item(&self, index: usize) -> Self {
-        self.items()
-            .into_iter()
-            .nth(index)
-            .unwrap_or_else(|| self.clone())
+        match self.node.items().get(index) {
+            Some(node) => Self {
+                source: self.source,
+                node,
+                path: format!("{}[{index}]", self.path),
+                mark: (node.start, node.end),
+            },
+            None => self.clone(),
+        }
     }
 
     /// The n-th key of the object itself, not its value.

@@ -80,3 +80,19 @@ fn a_mistake_is_one_clean_line() {
         }
     }
 }
+
+/// The names of the rules are part of what users read and programs compare.
+#[test]
+fn every_reported_rule_is_documented() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/usage/configuration.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    for path in cases() {
+        let case = std::fs::read_to_string(&path).unwrap();
+        let (declared, _) = case.split_once("=== reported\n").unwrap();
+        let outcome = check_files(Path::new("/etc/phoenix"), &files(declared));
+        for finding in outcome.errors.iter().chain(&outcome.config.warnings) {
+            let rule = format!("`{}`", finding.rule);
+            assert!(guide.contains(&rule), "{rule}");
+        }
+    }
+}

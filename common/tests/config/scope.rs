@@ -176,3 +176,19 @@ fn a_missing_source_names_file_and_place() {
     assert_eq!(spec().unwrap().files[0].name, "a.conf");
     assert!(Path::new(&spec().unwrap().compose.path).is_absolute());
 }
+
+/// A file full of mistakes gives a bounded report, and nothing of it is used.
+#[test]
+fn a_flood_of_mistakes_is_cut() {
+    let guests: Vec<String> = (0..5000)
+        .map(|number| format!(r#"{{"vmid": {}, "name": "a", "colour": 1}}"#, 100 + number))
+        .collect();
+    let folder = folder(&[(
+        "phoenix_vm_configs.json",
+        &format!("[{}]", guests.join(",")),
+    )]);
+    let errors = load_for(folder.path(), vmid(5000)).unwrap_err().0;
+    assert_eq!(errors.len(), 201);
+    assert_eq!(errors[0].rule, Rule::TooMany);
+    assert_eq!(errors[200].rule, Rule::UnknownKey);
+}

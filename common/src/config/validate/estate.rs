@@ -27,7 +27,7 @@ impl Estate<'_, '_> {
         let mut findings = Vec::new();
         let settings = self.hypervisor_place.as_ref();
         self.unique(&mut findings);
-        for (guest, place) in self.guests.valid.values() {
+        for (guest, place) in self.guests.known.values() {
             for (index, assignment) in guest.stacks.iter().enumerate() {
                 let place = place.at("docker_stacks").item(index);
                 findings.extend(self.assignment(guest, assignment, &place));
@@ -46,7 +46,7 @@ impl Estate<'_, '_> {
     fn unique(&self, findings: &mut Vec<ConfigError>) {
         let mut addresses = BTreeMap::new();
         let mut names = BTreeMap::new();
-        for (guest, place) in self.guests.valid.values() {
+        for (guest, place) in self.guests.known.values() {
             if let Some(address) = guest::address_of(guest)
                 && let Some(other) = addresses.insert(address, guest)
             {
@@ -78,7 +78,7 @@ impl Estate<'_, '_> {
 
     /// A share without a server cannot be mounted; the rest of the guest still can be worked on.
     fn volume_servers(&self, findings: &mut Vec<ConfigError>) {
-        for (guest, place) in self.guests.valid.values() {
+        for (guest, place) in self.guests.known.values() {
             for (index, volume) in guest.volumes.iter().enumerate() {
                 if volume.server.is_none() {
                     let place = place.at("volumes").item(index);
@@ -146,7 +146,7 @@ impl Estate<'_, '_> {
     /// Two stacks of one name on one guest or Swarm would overwrite each other.
     fn deployed_names(&self, findings: &mut Vec<ConfigError>) {
         let mut taken: BTreeMap<(String, &str), (&Guest, &StackAssignment)> = BTreeMap::new();
-        for (guest, place) in self.guests.valid.values() {
+        for (guest, place) in self.guests.known.values() {
             for (index, assignment) in guest.stacks.iter().enumerate() {
                 let target = match &guest.swarm {
                     Some(member) => format!("Swarm {}", member.name),

@@ -11,13 +11,13 @@ use super::super::source::Place;
 use super::{Context, address, files, swarm};
 use crate::spec::BaseSetupSpec;
 
-/// The guest with its defaults, or every mistake of the entry that can be seen without the others.
+/// The guest with its defaults, and every mistake of the entry that can be seen without the others.
 pub(super) fn checked(
     mut entry: GuestEntry,
     kind: GuestKind,
     place: &Place<'_>,
     context: &Context<'_>,
-) -> Result<Guest, Vec<ConfigError>> {
+) -> (Guest, Vec<ConfigError>) {
     let mut errors = Vec::new();
     let network = network(&entry, place, &mut errors);
     let swarm = swarm::member(&mut entry, kind, place, context, &mut errors);
@@ -44,11 +44,8 @@ pub(super) fn checked(
             .hint("add \"base_setup\" to `features`"),
         );
     }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     let base_setup = base_setup(&mut entry);
-    Ok(Guest {
+    let guest = Guest {
         vmid: entry.vmid,
         name: entry.name.into(),
         kind,
@@ -73,7 +70,8 @@ pub(super) fn checked(
         declared_keys: (place.node.members().iter())
             .map(|member| member.key.clone())
             .collect(),
-    })
+    };
+    (guest, errors)
 }
 
 fn network(

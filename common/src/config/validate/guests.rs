@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::error::{ConfigError, Rule, Scope};
+use super::super::file::GuestEntry;
 use super::super::guest::{Guest, GuestKind};
 use super::super::json::Kind;
 use super::super::schema;
@@ -15,26 +16,38 @@ use crate::vmid::Vmid;
 /// The guests that are declared.
 #[derive(Default)]
 pub(super) struct Guests<'source> {
-    pub(super) valid: BTreeMap<Vmid, (Guest, Place<'source>)>,
-    /// Declared, with mistakes; those whose vmid can be read.
-    pub(super) broken: BTreeSet<Vmid>,
+    /// All that could be read, also those with mistakes: the rules over all guests look at them too.
+    pub(super) known: BTreeMap<Vmid, (Guest, Place<'source>)>,
+    /// Of these the ones with mistakes, which no run may use.
+    partial: BTreeSet<Vmid>,
+    /// Vmids of entries with mistakes, whether they could be read or not.
+    broken: BTreeSet<Vmid>,
     /// A broken entry may belong to a Swarm.
     pub(super) broken_swarm_member: bool,
 }
 
 impl Guests<'_> {
+    /// The guests without mistakes.
     pub(super) fn typed(self) -> BTreeMap<Vmid, Guest> {
-        let guests = self.valid.into_iter();
-        guests.map(|(vmid, (guest, _))| (vmid, guest)).collect()
+        let guests = self.known.into_iter();
+        guests
+            .filter(|(vmid, _)| !self.partial.contains(vmid))
+            .map(|(vmid, (guest, _))| (vmid, guest))
+            .collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Guest> {
-        self.valid.values().map(|(guest, _)| guest)
+        self.known.values().map(|(guest, _)| guest)
+    }
+
+    /// Whether some entry could not be read as a whole.
+    pub(super) fn has_broken(&self) -> bool {
+        !self.broken.is_empty() || self.broken_swarm_member
     }
 
     /// Whether the vmid is declared at all.
     pub(super) fn knows(&self, vmid: Vmid) -> bool {
-        self.valid.contains_key(&vmid) || self.broken.contains(&vmid)
+        self.known.contains_key(&vmid) || self.broken.contains(&vmid)
     }
 }
 
@@ -45,17 +58,24 @@ pub(super) fn all<'source>(
 ) -> Guests<'source> {
     let mut guests = Guests::default();
     let mut found = shape::check(place, &schema::GUESTS);
+    if shape::gave_up(&found) {
+        errors.append(&mut found);
+        return guests;
+    }
     for (kind, entry) in entries(place) {
         let (mut own, rest) = found
             .into_iter()
             .partition::<Vec<_>, _>(|error| stands_in(error, &entry));
         found = rest;
-        if own.is_empty() {
-            match typed(&entry).map(|file| guest::checked(file, kind, &entry, context)) {
-                Ok(Ok(guest)) => own.extend(guests.add(guest, &entry)),
-                Ok(Err(mistakes)) => own = mistakes,
-                Err(mistake) => own.push(mistake),
-            }
+        let file = if own.is_empty() {
+            typed(&entry).map_err(|mistake| own.push(mistake)).ok()
+        } else {
+            sound_part(&entry, &own)
+        };
+        if let Some(file) = file {
+            let (guest, mistakes) = guest::checked(file, kind, &entry, context);
+            own.extend(mistakes);
+            own.extend(guests.add(guest, &entry, own.is_empty()));
         }
         if !own.is_empty() {
             let scope = guests.note_broken(&entry);
@@ -83,15 +103,18 @@ fn entries<'source>(place: &Place<'source>) -> Vec<(GuestKind, Place<'source>)> 
 
 impl<'source> Guests<'source> {
     /// Takes the guest in, unless its vmid is taken.
-    fn add(&mut self, guest: Guest, entry: &Place<'source>) -> Option<ConfigError> {
+    fn add(&mut self, guest: Guest, entry: &Place<'source>, sound: bool) -> Option<ConfigError> {
         let vmid = guest.vmid;
-        if let Some((other, _)) = self.valid.get(&vmid) {
+        if let Some((other, _)) = self.known.get(&vmid) {
             let message = format!("vmid {vmid} is declared twice");
             let hint = format!("it is {} at {}", other.name, other.origin);
             let place = entry.at("vmid");
             return Some(place.error(Rule::DuplicateVmid, message).hint(hint));
         }
-        self.valid.insert(vmid, (guest, entry.clone()));
+        if !sound {
+            self.partial.insert(vmid);
+        }
+        self.known.insert(vmid, (guest, entry.clone()));
         None
     }
 
@@ -111,6 +134,23 @@ impl<'source> Guests<'source> {
             every_swarm_member,
         }
     }
+}
+
+/// What is right about an entry of the wrong form, so that its other mistakes are found at once. Nothing
+/// where a mistake touches a key that other keys are checked against.
+fn sound_part(entry: &Place<'_>, mistakes: &[ConfigError]) -> Option<GuestEntry> {
+    const SHARED: [&str; 6] = ["vmid", "name", "features", "volumes", "swarm_role", "swarm"];
+    let mut value = entry.node.to_value();
+    let members = value.as_object_mut()?;
+    for mistake in mistakes {
+        let path = mistake.origin.json_path.strip_prefix(&entry.path)?;
+        let key = path.strip_prefix('.')?.split(['.', '[']).next()?;
+        if suggest::nearest(key, SHARED).is_some() {
+            return None;
+        }
+        members.shift_remove(key);
+    }
+    serde_json::from_value(value).ok()
 }
 
 /// A broken entry with anything like a Swarm key may be a manager: a run that does not know of it could

@@ -12,7 +12,7 @@ use crate::vmid::Vmid;
 /// One primary, and one only.
 pub(super) fn check(guests: &Guests<'_>, incomplete: bool, findings: &mut Vec<ConfigError>) {
     let with_role = |role| {
-        let guests = guests.valid.values();
+        let guests = guests.known.values();
         guests.filter(move |(guest, _)| guest.portainer_role == Some(role))
     };
     let mut primaries = with_role(PortainerRole::Primary);
@@ -27,7 +27,7 @@ pub(super) fn check(guests: &Guests<'_>, incomplete: bool, findings: &mut Vec<Co
                 );
             }
         }
-        (None, Some((_, place))) if !incomplete => {
+        (None, Some((_, place))) if !incomplete && !guests.has_broken() => {
             let message = "there are Portainer agents, but no guest is `primary`";
             let error = place.at("portainer_role").error(Rule::Portainer, message);
             findings.push(error.warning());

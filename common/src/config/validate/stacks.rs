@@ -85,6 +85,9 @@ pub(super) fn all(
 impl<'source> Collected<'source> {
     fn stacks_file(&mut self, place: &Place<'source>) {
         let mut found = shape::check(place, &schema::STACKS);
+        if shape::gave_up(&found) {
+            return self.errors.append(&mut found);
+        }
         let entries = place.get("stacks").map(|stacks| stacks.members());
         for (name, entry) in entries.unwrap_or_default() {
             let (own, rest) = (found.into_iter()).partition(|error| stands_in(error, &entry));

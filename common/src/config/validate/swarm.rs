@@ -108,7 +108,7 @@ fn managers(name: &str, members: &[&Guest], guests: &Guests<'_>, findings: &mut 
         .collect();
     let vmids: BTreeSet<Vmid> = members.iter().map(|guest| guest.vmid).collect();
     let speaker = managers.last().or(members.first()).map(|guest| guest.vmid);
-    let Some((_, place)) = speaker.and_then(|vmid| guests.valid.get(&vmid)) else {
+    let Some((_, place)) = speaker.and_then(|vmid| guests.known.get(&vmid)) else {
         return;
     };
     let place = place.at("swarm_role");
