@@ -54,6 +54,13 @@ enum Verb {
         #[arg(value_parser = ["start", "kill", "reset", "off"])]
         change: String,
     },
+    /// Calls a guest's hookscript for one phase, as Proxmox does.
+    Event {
+        id: String,
+        vmid: u32,
+        #[arg(value_parser = ["pre-start", "post-start", "pre-stop", "post-stop"])]
+        phase: String,
+    },
     /// GET from inside a lab's network.
     Get { id: String, url: String },
     /// Holds a lab; started by `up`.
@@ -119,6 +126,10 @@ fn run(verb: Verb) -> Result<ExitCode, LabError> {
                 "reset" => guest.reset()?,
                 _ => guest.power_off()?,
             }
+        }
+        Verb::Event { id, vmid, phase } => {
+            let argv = ["qm", "lab-event", &vmid.to_string(), &phase].map(str::to_owned);
+            return shell(&id, lab::NODE_NAME, &argv);
         }
         Verb::Get { id, url } => {
             let answer = Lab::attach(&id)?.http_get(&url)?;

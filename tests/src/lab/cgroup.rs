@@ -163,6 +163,20 @@ impl Cgroup {
         }
     }
 
+    /// Freezes or thaws the whole machine.
+    pub(super) fn freeze(&self, frozen: bool) -> Result<(), LabError> {
+        if self.world == World::V1 {
+            let folder = Path::new(ROOT).join("freezer").join(&self.name);
+            if !folder.exists() {
+                return Ok(());
+            }
+            let state = if frozen { "FROZEN" } else { "THAWED" };
+            return put(&folder.join("freezer.state"), state.as_bytes());
+        }
+        let state = if frozen { "1" } else { "0" };
+        put(&self.v2_folder().join("cgroup.freeze"), state.as_bytes())
+    }
+
     /// Ends what is left in it and removes it; the machine's pid 1 is dead already.
     pub(super) fn remove(&self) -> Result<(), LabError> {
         let deadline = Deadline::after(Duration::from_secs(10));

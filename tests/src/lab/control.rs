@@ -19,25 +19,33 @@ pub enum Request {
     Status {
         machine: String,
     },
-    /// Powers it on; refused when it runs.
+    /// Makes its QEMU, and boots the guest unless `status` says otherwise; refused when it runs.
     Start {
         machine: String,
+        #[serde(default)]
+        status: QemuStatus,
     },
-    /// The power cut. `by_task`: a Proxmox task waits for the end and runs post-stop itself.
+    /// QEMU's `cont`: boots a guest that has not run yet, thaws a paused one.
+    Continue {
+        machine: String,
+    },
+    /// QEMU's `stop`: the guest is frozen where it is.
+    Pause {
+        machine: String,
+    },
+    /// The power cut, with QEMU.
     Kill {
         machine: String,
-        by_task: bool,
     },
     /// The power button: the guest may shut down, or not.
     PowerButton {
         machine: String,
-        by_task: bool,
     },
     /// The reset button: a new boot, QEMU (and so its agent socket) lives on.
     Reset {
         machine: String,
     },
-    /// Waits until it is off; on the time-out the waiting task has gone.
+    /// Waits until it is off.
     AwaitOff {
         machine: String,
         seconds: u64,
@@ -48,6 +56,19 @@ pub enum Request {
     },
     /// Ends the lab.
     Down,
+}
+
+/// What QEMU's `query-status` says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QemuStatus {
+    #[default]
+    Running,
+    Paused,
+    /// Started for a backup: the guest has not executed anything yet.
+    Prelaunch,
+    /// The target of a live migration, waiting for the guest.
+    Inmigrate,
 }
 
 /// The answer.
@@ -65,6 +86,7 @@ pub struct Power {
     pub running: bool,
     /// The host's pid of the machine's pid 1.
     pub init: Option<u32>,
+    pub status: QemuStatus,
     /// Boots since the lab came up; a reset counts.
     pub boots: u32,
 }
@@ -103,12 +125,13 @@ mod tests {
 
     #[test]
     fn requests_keep_their_form() {
-        let request = Request::Kill {
+        let request = Request::Start {
             machine: "1001".into(),
-            by_task: true,
+            status: QemuStatus::Running,
         };
-        let text = r#"{"ask":"kill","machine":"1001","by_task":true}"#;
+        let text = r#"{"ask":"start","machine":"1001","status":"running"}"#;
         assert_eq!(serde_json::to_string(&request).unwrap(), text);
-        assert_eq!(serde_json::from_str::<Request>(text).unwrap(), request);
+        let short = r#"{"ask":"start","machine":"1001"}"#;
+        assert_eq!(serde_json::from_str::<Request>(short).unwrap(), request);
     }
 }

@@ -13,7 +13,7 @@ use super::run::Run;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Inside(pub(super) u32);
 
-const ENVIRONMENT: [(&str, &str); 6] = [
+const ENVIRONMENT: [(&str, &str); 7] = [
     (
         "PATH",
         "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -22,7 +22,8 @@ const ENVIRONMENT: [(&str, &str); 6] = [
     ("USER", "root"),
     ("LOGNAME", "root"),
     ("LANG", "C.UTF-8"),
-    ("TERM", "dumb"),
+    ("SHELL", "/bin/bash"),
+    ("TERM", "xterm"),
 ];
 
 /// Into every namespace, and without the capabilities that the machine itself has not: the host's
@@ -62,7 +63,7 @@ impl Inside {
     /// As [`Self::run`], on the caller's own terminal; its exit code.
     pub(super) fn interactive(self, argv: &[String]) -> std::io::Result<i32> {
         let target = self.0.to_string();
-        let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
+        let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".into());
         let words = enter(&target);
         let status = Command::new(words[0])
             .args(&words[1..])

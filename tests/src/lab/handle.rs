@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use phoenix_common::retry::Deadline;
 
-use super::control::{Power, Reply, Request, ask};
+use super::control::{Power, QemuStatus, Reply, Request, ask};
 use super::error::LabError;
 use super::exec::Inside;
 use super::machine::Hardware;
@@ -47,6 +47,7 @@ impl Guest {
     pub fn start(&self) -> Result<(), LabError> {
         self.power(&Request::Start {
             machine: self.name(),
+            status: QemuStatus::Running,
         })
         .map(drop)
     }
@@ -58,7 +59,6 @@ impl Guest {
     pub fn kill(&self) -> Result<(), LabError> {
         let request = Request::Kill {
             machine: self.name(),
-            by_task: false,
         };
         self.power(&request).map(drop)
     }
@@ -81,7 +81,6 @@ impl Guest {
     pub fn power_off(&self) -> Result<(), LabError> {
         let request = Request::PowerButton {
             machine: self.name(),
-            by_task: false,
         };
         self.power(&request)?;
         let waiting = Request::AwaitOff {

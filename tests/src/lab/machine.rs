@@ -172,6 +172,11 @@ impl Hardware {
         self.cgroup.remove()
     }
 
+    /// Stops every process of it where it is, or lets all go on.
+    pub(super) fn freeze(&self, frozen: bool) -> Result<(), LabError> {
+        self.cgroup.freeze(frozen)
+    }
+
     pub(super) fn init(&self) -> Option<Process> {
         Process::recorded(&self.place.init())
     }

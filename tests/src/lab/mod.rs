@@ -24,14 +24,17 @@ mod image;
 mod layout;
 mod machine;
 mod network;
+mod node;
 mod power;
 mod process;
 pub(crate) mod pve_files;
 mod qga;
+mod qmp;
 mod registry;
 mod relay;
 mod run;
 mod serve;
+mod sockets;
 mod spec;
 mod suite;
 mod tree;
@@ -46,6 +49,7 @@ pub use handle::Guest;
 pub use host::{check, prepare};
 pub use http::HttpAnswer;
 pub use layout::Layout;
+pub use node::{Node, packages};
 pub use process::Process;
 pub use pve_files::HOOKSCRIPT;
 pub use qga::QgaConnection;
@@ -59,6 +63,8 @@ pub use up::{down, fill_cache, list, program};
 
 use http::HttpRequest;
 use machine::Hardware;
+
+use crate::doubles::pve::Phase;
 
 /// A lab that is up. One made by [`Lab::up`] goes down when this is dropped, and also when the
 /// process that holds it dies.
@@ -174,6 +180,26 @@ impl Lab {
         }
     }
 
+    /// The fake Proxmox node.
+    ///
+    /// # Panics
+    /// The lab has none: a mistake in the test.
+    #[expect(clippy::panic, reason = "prose in tests")]
+    pub fn node(&self) -> Node {
+        match self.machine(NODE_NAME) {
+            Ok(node) => Node(node),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// One phase of a guest's hookscript, called as Proxmox does: `lab.event(1002, Phase::PostStart)`.
+    ///
+    /// # Errors
+    /// The node is off.
+    pub fn event(&self, vmid: u32, phase: Phase) -> Result<Ran, LabError> {
+        self.node().event(vmid, phase)
+    }
+
     /// Every machine, the node first.
     pub fn machines(&self) -> Vec<Guest> {
         let machines = up::record(&self.layout).map(|record| record.spec.machines());
@@ -193,6 +219,14 @@ impl Lab {
                 machine.wait_docker()?;
             }
             machine.wait_running()?;
+        }
+        self.install_packages()
+    }
+
+    fn install_packages(&self) -> Result<(), LabError> {
+        let node = up::record(&self.layout).and_then(|record| record.spec.node);
+        for package in node.into_iter().flat_map(|node| node.packages) {
+            self.node().install(&package)?;
         }
         Ok(())
     }

@@ -2,21 +2,21 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::process::Child;
-use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
 
-use super::control::Power;
+use super::control::{Power, QemuStatus};
 use super::error::LabError;
 use super::machine::{Hardware, blocking};
+use super::qmp::SharedStatus;
 use super::run::Run;
-use super::{docker_proxy, relay};
+use super::sockets::Sockets;
 
-/// SIGRTMIN+4: systemd as pid 1 starts poweroff.target (systemd(1), SIGNALS).
+/// SIGRTMIN+4: systemd as pid 1 starts poweroff.target (`systemd(1)`, SIGNALS).
 const POWER_OFF_SIGNAL: &str = "-RTMIN+4";
 
 /// A machine of the lab; every change of its power goes through here, one at a time.
@@ -24,14 +24,15 @@ const POWER_OFF_SIGNAL: &str = "-RTMIN+4";
 pub(super) struct PoweredMachine {
     pub(super) hardware: Hardware,
     state: Mutex<State>,
+    qemu: SharedStatus,
     running: watch::Sender<bool>,
-    /// Where an end is told that no Proxmox task waits for (qmeventd's part).
-    ended: mpsc::UnboundedSender<UnattendedEnd>,
+    /// Where qmeventd hears of every end of a QEMU.
+    ended: mpsc::UnboundedSender<QemuEnd>,
 }
 
-/// A guest's QEMU ended by itself.
+/// A guest's QEMU has ended, for whatever reason.
 #[derive(Debug, Clone)]
-pub(super) struct UnattendedEnd {
+pub(super) struct QemuEnd {
     pub(super) machine: String,
     /// The guest shut itself down; otherwise it crashed or was killed.
     pub(super) by_guest: bool,
@@ -39,24 +40,21 @@ pub(super) struct UnattendedEnd {
 
 #[derive(Debug, Default)]
 struct State {
+    /// QEMU is there.
+    on: bool,
+    sockets: Sockets,
     boots: u32,
     /// Counts starts, so that a watcher of an earlier one knows that it is late.
     start: u32,
-    /// Tasks that live as long as the machine's QEMU would.
-    services: Vec<JoinHandle<()>>,
-    on: bool,
-    by_task: bool,
     resetting: bool,
 }
 
 impl PoweredMachine {
-    pub(super) fn new(
-        hardware: Hardware,
-        ended: mpsc::UnboundedSender<UnattendedEnd>,
-    ) -> Arc<Self> {
+    pub(super) fn new(hardware: Hardware, ended: mpsc::UnboundedSender<QemuEnd>) -> Arc<Self> {
         Arc::new(Self {
             hardware,
             state: Mutex::default(),
+            qemu: SharedStatus::default(),
             running: watch::Sender::new(false),
             ended,
         })
@@ -66,44 +64,45 @@ impl PoweredMachine {
         let state = self.state.lock().await;
         Power {
             running: state.on,
+            status: self.qemu_status(),
             init: self.hardware.init().map(|init| init.pid),
             boots: state.boots,
         }
     }
 
-    pub(super) async fn start(self: &Arc<Self>) -> Result<(), LabError> {
+    /// Makes QEMU; boots the guest when `status` is running.
+    pub(super) async fn start(self: &Arc<Self>, status: QemuStatus) -> Result<(), LabError> {
         let mut state = self.state.lock().await;
         if state.on {
             return Err(self.hardware.wrong("runs already"));
         }
-        let services = match self.open_sockets() {
-            Ok(services) => services,
-            Err(error) => {
-                self.close_sockets();
-                return Err(error);
-            }
-        };
-        state.services = services;
+        self.set_qemu_status(status);
+        state.sockets = Sockets::open(&self.hardware, Arc::clone(&self.qemu))?;
         state.start += 1;
-        if let Err(error) = self.boot(&mut state).await {
-            self.end(&mut state);
-            state.start += 1;
-            let hardware = self.hardware.clone();
-            blocking(move || hardware.kill().and_then(|()| hardware.sweep())).await?;
-            return Err(error);
+        if status == QemuStatus::Running {
+            self.boot(&mut state).await?;
         }
         state.on = true;
-        state.by_task = false;
         self.running.send_replace(true);
         Ok(())
     }
 
     /// The machine's systemd starts; somebody watches for its end.
     async fn boot(self: &Arc<Self>, state: &mut State) -> Result<(), LabError> {
-        let (child, _) = self.hardware.start().await?;
-        state.boots += 1;
-        tokio::spawn(Arc::clone(self).watch(child, state.start));
-        Ok(())
+        match self.hardware.start().await {
+            Ok((child, _)) => {
+                state.boots += 1;
+                tokio::spawn(Arc::clone(self).watch(child, state.start));
+                Ok(())
+            }
+            Err(error) => {
+                self.end(state);
+                state.start += 1;
+                let hardware = self.hardware.clone();
+                blocking(move || hardware.kill().and_then(|()| hardware.sweep())).await?;
+                Err(error)
+            }
+        }
     }
 
     /// A loop over the boots of one QEMU: it ends when the machine is off.
@@ -130,36 +129,41 @@ impl PoweredMachine {
                     Err(error) => log(&error),
                 }
             }
-            self.off(&mut state, &status);
+            self.off(&mut state, asked_for_power_off(&status));
             return;
         }
     }
 
-    fn off(&self, state: &mut State, status: &std::io::Result<ExitStatus>) {
-        let attended = state.by_task || !state.on;
+    fn off(&self, state: &mut State, by_guest: bool) {
+        let was_on = state.on;
         self.end(state);
-        if !attended {
+        if was_on {
             // Nobody listens while the lab goes down.
-            let _ = self.ended.send(UnattendedEnd {
+            let _ = self.ended.send(QemuEnd {
                 machine: self.hardware.machine.name.clone(),
-                by_guest: asked_for_power_off(status),
+                by_guest,
             });
         }
     }
 
     fn end(&self, state: &mut State) {
-        for service in state.services.drain(..) {
-            service.abort();
-        }
-        self.close_sockets();
+        state.sockets = Sockets::default();
         state.on = false;
         self.running.send_replace(false);
     }
 
-    pub(super) async fn kill(&self, by_task: bool) -> Result<(), LabError> {
-        if !self.expect_end(by_task).await {
+    pub(super) async fn kill(&self) -> Result<(), LabError> {
+        let mut state = self.state.lock().await;
+        if !state.on {
             return Ok(());
         }
+        if self.hardware.init().is_none() {
+            // A QEMU whose guest never ran.
+            self.off(&mut state, false);
+            return Ok(());
+        }
+        drop(state);
+        self.thaw().await?;
         let hardware = self.hardware.clone();
         blocking(move || hardware.kill()).await?;
         if self.await_off(Duration::from_secs(30)).await {
@@ -168,10 +172,8 @@ impl PoweredMachine {
         Err(self.hardware.wrong("was killed and still runs"))
     }
 
-    pub(super) async fn power_button(&self, by_task: bool) -> Result<(), LabError> {
-        if !self.expect_end(by_task).await {
-            return Ok(());
-        }
+    pub(super) async fn power_button(&self) -> Result<(), LabError> {
+        let _state = self.locked_on().await?;
         let Some(init) = self.hardware.init() else {
             return Ok(());
         };
@@ -182,10 +184,7 @@ impl PoweredMachine {
     }
 
     pub(super) async fn reset(&self) -> Result<(), LabError> {
-        let mut state = self.state.lock().await;
-        if !state.on {
-            return Err(self.hardware.wrong("does not run"));
-        }
+        let mut state = self.locked_on().await?;
         state.resetting = true;
         let boots = state.boots;
         if let Some(init) = self.hardware.init() {
@@ -202,57 +201,54 @@ impl PoweredMachine {
         Err(self.hardware.wrong("did not boot again after the reset"))
     }
 
-    /// Whether it went off in time; if not, nobody waits for its end any more.
+    pub(super) async fn pause(&self) -> Result<(), LabError> {
+        let _state = self.locked_on().await?;
+        self.set_qemu_status(QemuStatus::Paused);
+        let hardware = self.hardware.clone();
+        blocking(move || hardware.freeze(true)).await
+    }
+
+    /// Lets the guest run: for the first time, or on from where it was frozen.
+    pub(super) async fn proceed(self: &Arc<Self>) -> Result<(), LabError> {
+        let mut state = self.locked_on().await?;
+        self.set_qemu_status(QemuStatus::Running);
+        if self.hardware.init().is_none() {
+            return self.boot(&mut state).await;
+        }
+        drop(state);
+        self.thaw().await
+    }
+
+    async fn thaw(&self) -> Result<(), LabError> {
+        let hardware = self.hardware.clone();
+        blocking(move || hardware.freeze(false)).await
+    }
+
+    /// Whether it went off in time.
     pub(super) async fn await_off(&self, longest: Duration) -> bool {
         let mut running = self.running.subscribe();
         let off = running.wait_for(|running| !running);
-        let in_time = tokio::time::timeout(longest, off).await.is_ok();
-        if !in_time {
-            self.state.lock().await.by_task = false;
+        tokio::time::timeout(longest, off).await.is_ok()
+    }
+
+    async fn locked_on(&self) -> Result<MutexGuard<'_, State>, LabError> {
+        let state = self.state.lock().await;
+        if state.on {
+            return Ok(state);
         }
-        in_time
+        Err(self.hardware.wrong("does not run"))
     }
 
-    async fn expect_end(&self, by_task: bool) -> bool {
-        let mut state = self.state.lock().await;
-        state.by_task = by_task;
-        state.on
+    fn qemu_status(&self) -> QemuStatus {
+        *self.qemu.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sockets QEMU would make, and dockerd's proxy.
-    fn open_sockets(&self) -> Result<Vec<JoinHandle<()>>, LabError> {
-        let run = self.hardware.place.run();
-        std::fs::create_dir_all(&run).map_err(LabError::path("create", &run))?;
-        let Some(vmid) = self.hardware.machine.vmid else {
-            return Ok(Vec::new());
-        };
-        let qga = self.hardware.layout.qga(vmid);
-        let agent = relay::listen(&qga).map_err(LabError::path("listen at", &qga))?;
-        let relay = tokio::spawn(relay::serve(agent, run.join("qga.sock")));
-        let docker = docker_proxy::listen(&run.join("docker.sock"))?;
-        let log = self.hardware.place.docker_requests();
-        let proxy = tokio::spawn(docker_proxy::serve(docker, run.join("dockerd.sock"), log));
-        let pid = self
-            .hardware
-            .layout
-            .run_qemu_server()
-            .join(format!("{vmid}.pid"));
-        // As QEMU's pid file; nothing real stands behind the number in the node.
-        let _ = std::fs::write(pid, "1\n");
-        Ok(vec![relay, proxy])
-    }
-
-    fn close_sockets(&self) {
-        let _ = std::fs::remove_file(self.hardware.place.run().join("docker.sock"));
-        if let Some(vmid) = self.hardware.machine.vmid {
-            let _ = std::fs::remove_file(self.hardware.layout.qga(vmid));
-            let folder = self.hardware.layout.run_qemu_server();
-            let _ = std::fs::remove_file(folder.join(format!("{vmid}.pid")));
-        }
+    fn set_qemu_status(&self, status: QemuStatus) {
+        *self.qemu.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 }
 
-/// ``pid_namespaces(7)``: reboot(2) in a pid namespace kills its pid 1 with SIGHUP (restart) or SIGINT
+/// `pid_namespaces(7)`: reboot(2) in a pid namespace kills its pid 1 with SIGHUP (restart) or SIGINT
 /// (halt, power off); `unshare` then ends with the same signal.
 fn asked_for_reboot(status: &std::io::Result<ExitStatus>) -> bool {
     ended_by(status, Signal::SIGHUP)
@@ -271,5 +267,5 @@ fn ended_by(status: &std::io::Result<ExitStatus>, signal: Signal) -> bool {
 
 #[expect(clippy::print_stderr, reason = "the log of the lab's process")]
 fn log(error: &LabError) {
-    eprintln!("lab: {error}");
+    eprintln!("lab: {}", phoenix_common::log::Chain(error));
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::error::LabError;
 use super::layout::Layout;
 use super::spec::{GuestSpec, LabSpec, NODE_NAME};
+use super::up::program;
 
 /// The volume id under which the guests' hookscript is set.
 pub const HOOKSCRIPT: &str = "local:snippets/phoenix-hook.sh";
@@ -42,7 +43,26 @@ pub(super) fn create(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
     for guest in &spec.guests {
         write_config(&root, guest)?;
     }
-    write_vmlist(&root)
+    write_vmlist(&root)?;
+    if spec.node.is_some() {
+        install_tools(layout)?;
+    }
+    Ok(())
+}
+
+/// Puts the doubles and Proxmox's folders into the node's file system before it boots.
+fn install_tools(layout: &Layout) -> Result<(), LabError> {
+    let upper = layout.machine(NODE_NAME).folder().join("upper");
+    for folder in ["usr/sbin", "var/lib/vz/snippets", "var/log/pve/tasks"] {
+        let folder = upper.join(folder);
+        fs::create_dir_all(&folder).map_err(LabError::path("create", &folder))?;
+    }
+    let double = program("pve-double")?;
+    for tool in ["qm", "pct", "pvesh"] {
+        let place = upper.join("usr/sbin").join(tool);
+        fs::copy(&double, &place).map_err(LabError::path("write", &place))?;
+    }
+    Ok(())
 }
 
 /// Writes a guest's configuration, as `qm config` would read it.

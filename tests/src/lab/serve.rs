@@ -13,13 +13,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Mutex, OnceCell, mpsc};
 
 use super::cgroup::World;
-use super::control::{Reply, Request};
+use super::control::{QemuStatus, Reply, Request};
 use super::error::LabError;
 use super::exec::Inside;
 use super::image::Image;
 use super::layout::Layout;
 use super::machine::{Hardware, blocking, tear_down};
-use super::power::{PoweredMachine, UnattendedEnd};
+use super::power::{PoweredMachine, QemuEnd};
 use super::process::Process;
 use super::spec::{GuestSpec, LabSpec, NODE_NAME};
 use super::suite::Suite;
@@ -38,7 +38,7 @@ struct Server {
     world: World,
     spec: Mutex<LabSpec>,
     machines: Mutex<BTreeMap<String, Arc<PoweredMachine>>>,
-    ended: mpsc::UnboundedSender<UnattendedEnd>,
+    ended: mpsc::UnboundedSender<QemuEnd>,
     registry: Mutex<Option<tokio::process::Child>>,
     up: OnceCell<Result<(), String>>,
     down: mpsc::UnboundedSender<()>,
@@ -145,7 +145,7 @@ impl Server {
         let mut starting = tokio::task::JoinSet::new();
         for machine in machines {
             if machine.hardware.machine.started {
-                starting.spawn(async move { machine.start().await });
+                starting.spawn(async move { machine.start(QemuStatus::Running).await });
             }
         }
         while let Some(started) = starting.join_next().await {
@@ -206,12 +206,14 @@ impl Server {
                 let power = self.machine(&machine).await?.status().await;
                 return Ok(Reply::Power { power });
             }
-            Request::Start { machine } => self.machine(&machine).await?.start().await?,
-            Request::Kill { machine, by_task } => {
-                self.machine(&machine).await?.kill(by_task).await?;
+            Request::Start { machine, status } => {
+                self.machine(&machine).await?.start(status).await?;
             }
-            Request::PowerButton { machine, by_task } => {
-                self.machine(&machine).await?.power_button(by_task).await?;
+            Request::Continue { machine } => self.machine(&machine).await?.proceed().await?,
+            Request::Pause { machine } => self.machine(&machine).await?.pause().await?,
+            Request::Kill { machine } => self.machine(&machine).await?.kill().await?,
+            Request::PowerButton { machine } => {
+                self.machine(&machine).await?.power_button().await?;
             }
             Request::Reset { machine } => self.machine(&machine).await?.reset().await?,
             Request::AwaitOff { machine, seconds } => {
@@ -251,19 +253,26 @@ impl Server {
         Ok(())
     }
 
-    /// What Proxmox's qmeventd does: when a QEMU ends that no task waits for, `qm cleanup` runs.
-    async fn qmeventd(self: Arc<Self>, mut ends: mpsc::UnboundedReceiver<UnattendedEnd>) {
+    /// What Proxmox's qmeventd does: `qm cleanup` after every end of a QEMU.
+    async fn qmeventd(self: Arc<Self>, mut ends: mpsc::UnboundedReceiver<QemuEnd>) {
         while let Some(end) = ends.recv().await {
             let Ok(node) = self.machine(NODE_NAME).await else {
                 continue;
             };
-            let Some(init) = node.status().await.init else {
+            let Some(init) = node.hardware.init() else {
                 continue;
             };
             let guest = if end.by_guest { "1" } else { "0" };
             let argv = ["/usr/sbin/qm", "cleanup", &end.machine, guest, guest].map(str::to_owned);
-            // Its own failures are in its own output, as with the real one.
-            let _ = blocking(move || Inside(init).run(argv).deadline(CLEANUP_LIMIT).run()).await;
+            let environment = [
+                ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+                ("LANG", "C.UTF-8"),
+            ];
+            tokio::task::spawn_blocking(move || {
+                let cleanup = Inside(init.pid).run(argv).only_environment(&environment);
+                // Its own failures are in its own output, as with the real one.
+                cleanup.deadline(CLEANUP_LIMIT).run()
+            });
         }
     }
 }

@@ -98,5 +98,6 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "queue", 1),
     on("hook", "record", 1),
     on("tests", "bin", 4),
+    on("tests", "doubles", 2),
     on("tests", "lab", 2),
 ];

@@ -1,0 +1,3 @@
+//! Doubles of programs and servers that the tests cannot have for real; held to recordings.
+
+pub mod pve;

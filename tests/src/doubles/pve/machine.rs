@@ -1,0 +1,84 @@
+//! The guests' QEMUs, asked of the lab.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::PveError;
+use super::node::Node;
+use crate::lab::control::{Power, QemuStatus, Reply, Request, ask};
+
+const ANSWER: Duration = Duration::from_mins(1);
+
+/// The lab behind the node (`/run/lab-control/socket`).
+#[derive(Debug)]
+pub(super) struct Machines(PathBuf);
+
+impl Machines {
+    pub(super) fn of(node: &Node) -> Self {
+        Self(node.below("/run/lab-control/socket"))
+    }
+
+    /// None when it does not run. A guest that the lab does not know is stopped.
+    pub(super) fn status(&self, vmid: u32) -> Option<QemuStatus> {
+        let machine = vmid.to_string();
+        let power = self.power(&Request::Status { machine }, ANSWER).ok()?;
+        power.running.then_some(power.status)
+    }
+
+    pub(super) fn start(&self, vmid: u32, status: QemuStatus) -> Result<(), PveError> {
+        let machine = vmid.to_string();
+        self.ask(&Request::Start { machine, status })
+    }
+
+    pub(super) fn kill(&self, vmid: u32) -> Result<(), PveError> {
+        self.ask(&Request::Kill {
+            machine: vmid.to_string(),
+        })
+    }
+
+    pub(super) fn power_button(&self, vmid: u32) -> Result<(), PveError> {
+        self.ask(&Request::PowerButton {
+            machine: vmid.to_string(),
+        })
+    }
+
+    pub(super) fn reset(&self, vmid: u32) -> Result<(), PveError> {
+        self.ask(&Request::Reset {
+            machine: vmid.to_string(),
+        })
+    }
+
+    pub(super) fn pause(&self, vmid: u32) -> Result<(), PveError> {
+        self.ask(&Request::Pause {
+            machine: vmid.to_string(),
+        })
+    }
+
+    pub(super) fn proceed(&self, vmid: u32) -> Result<(), PveError> {
+        self.ask(&Request::Continue {
+            machine: vmid.to_string(),
+        })
+    }
+
+    /// Whether it went off within `longest`.
+    pub(super) fn await_off(&self, vmid: u32, longest: Duration) -> bool {
+        let request = Request::AwaitOff {
+            machine: vmid.to_string(),
+            seconds: longest.as_secs(),
+        };
+        let power = self.power(&request, longest + ANSWER);
+        power.is_ok_and(|power| !power.running)
+    }
+
+    fn ask(&self, request: &Request) -> Result<(), PveError> {
+        ask(&self.0, request, ANSWER)?;
+        Ok(())
+    }
+
+    fn power(&self, request: &Request, deadline: Duration) -> Result<Power, PveError> {
+        match ask(&self.0, request, deadline)? {
+            Reply::Power { power } => Ok(power),
+            _ => Err(PveError::Double("no power in the answer".into())),
+        }
+    }
+}
