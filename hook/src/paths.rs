@@ -53,6 +53,11 @@ impl Paths {
         &self.config_dir
     }
 
+    /// The node's own settings, always on the local disk: the one file of the configuration that the hook form reads.
+    pub fn local_settings(&self) -> PathBuf {
+        self.below("/etc/phoenix/phoenix_hypervisor_config.json")
+    }
+
     /// What Phoenix keeps over a reboot.
     pub fn state_dir(&self) -> PathBuf {
         self.below("/var/lib/phoenix")

@@ -153,7 +153,7 @@ fn a_queue_that_takes_nothing_never_fails_the_start() {
     assert_eq!(call.exit, Some(0));
     assert!(
         call.stdout
-            .contains("warning: 1002 pre-start: nothing queued: cannot write"),
+            .contains("warning: 1002 pre-start: nothing queued, go on with `phoenix run <vmid> <phase>`: cannot write"),
         "{}",
         call.stdout
     );
@@ -240,4 +240,67 @@ fn a_storm_is_queued_whole_and_each_call_is_short() {
     assert_eq!(node.event_count(), 50);
     let mode = |path: &str| node.path(path).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode("var/lib/phoenix/queue"), 0o700);
+}
+
+fn configure(node: &Node, settings: &str, guests: &str) {
+    let folder = node.path("etc/phoenix");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("phoenix_hypervisor_config.json"), settings).unwrap();
+    std::fs::write(folder.join("phoenix_vm_configs.json"), guests).unwrap();
+    std::fs::write(
+        folder.join("phoenix_stacks_config.json"),
+        r#"{"stacks": {}}"#,
+    )
+    .unwrap();
+}
+
+const STRICT: &str = r#"{"pre_start": "strict"}"#;
+const SOUND: &str = r#"[{"vmid": 1002, "name": "web"}]"#;
+const BROKEN: &str = r#"[{"vmid": 1002, "name": "web", "no_such_key": 1}]"#;
+
+#[test]
+fn a_wrong_configuration_refuses_a_start_only_where_the_operator_chose_so() {
+    for (settings, guests, phase, refused) in [
+        ("{}", BROKEN, "pre-start", false),
+        (r#"{"pre_start": "lenient"}"#, BROKEN, "pre-start", false),
+        ("{broken", BROKEN, "pre-start", false),
+        (STRICT, SOUND, "pre-start", false),
+        (STRICT, BROKEN, "post-start", false),
+        (STRICT, BROKEN, "pre-start", true),
+        (STRICT, "{broken", "pre-start", true),
+    ] {
+        let node = node_with_guest();
+        configure(&node, settings, guests);
+        let call = node.call("1002", phase);
+        let wanted = if refused { Some(2) } else { Some(0) };
+        assert_eq!(
+            call.exit, wanted,
+            "{settings} {guests} {phase}: {}",
+            call.stdout
+        );
+        assert_eq!(
+            call.stdout.contains("refused by"),
+            refused,
+            "{}",
+            call.stdout
+        );
+        assert_eq!(call.stdout.lines().count(), 1);
+        node.take_only_event();
+    }
+}
+
+#[test]
+fn strict_concerns_no_backup_no_migration_and_no_other_guest() {
+    let node = Node::new("pve1");
+    configure(&node, STRICT, BROKEN);
+    node.add_guest(1002, Kind::Qemu, "pve1", "lock: backup\n");
+    node.add_guest(1003, Kind::Qemu, "pve2", "");
+    assert_eq!(node.call("1002", "pre-start").exit, Some(0));
+    node.take_only_event();
+    let arriving = [("PVE_MIGRATED_FROM", "pve2")];
+    assert_eq!(node.call_with("1003", "pre-start", &arriving).exit, Some(0));
+    node.take_only_event();
+    node.add_guest(1004, Kind::Qemu, "pve1", "");
+    let other = node.call("1004", "pre-start");
+    assert_eq!(other.exit, Some(0), "{}", other.stdout);
 }

@@ -13,7 +13,7 @@ use crate::retry::Deadline;
 
 /// Longest reply to a short question, in bytes.
 pub(super) const PROBE_REPLY_LIMIT_BYTES: usize = 64 << 10;
-/// How long one reply may take, connecting and synchronising included. Proxmox's own client waits 5 s
+/// How long a reply may take once the agent has answered at all. Proxmox's own client waits as long
 /// (`QMPClient.pm`).
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 

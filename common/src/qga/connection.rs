@@ -17,6 +17,9 @@ use crate::retry::Deadline;
 
 /// How long a full backlog (QEMU keeps one waiting client) is retried at.
 const CONNECT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a silent agent is waited for. Proxmox's `guest-ping` gives up after 3 s behind us, and then
+/// takes the guest for one without agent.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most bytes of other clients' replies skipped while synchronising; a reply of 16 MiB output on both
 /// streams is 45 MB.
 const SKIPPED_LIMIT_BYTES: usize = 64 << 20;
@@ -36,13 +39,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Takes the lock, connects and synchronises, all before `deadline`.
+    /// Takes the lock, connects and synchronises, all before `deadline`; a silent agent is given up earlier.
     pub(super) async fn open(
         socket: &Path,
         lock: &Path,
         deadline: Deadline,
     ) -> Result<Self, QgaError> {
         let lock = lock::acquire(lock, deadline).await?;
+        let deadline = deadline.at_most(SYNC_TIMEOUT);
         let mut connection = Self {
             stream: connect(socket, deadline).await?,
             socket: socket.to_owned(),

@@ -68,6 +68,13 @@ impl Node {
         finish(command)
     }
 
+    /// A verb of the command line.
+    pub(crate) fn verb(&self, arguments: &[&str]) -> Call {
+        let mut command = self.clean(Command::new(HOOK));
+        command.args(arguments);
+        finish(command)
+    }
+
     /// Every file it writes is cut to nothing: `EFBIG`, as `ENOSPC` would.
     pub(crate) fn call_limited_to_file_size_of_zero(&self, vmid: &str, phase: &str) -> Call {
         let mut command = self.clean(Command::new("/bin/sh"));

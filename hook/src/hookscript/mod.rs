@@ -3,6 +3,8 @@
 //! It starts no runtime, opens no socket, forks nothing, writes one event and returns. Whatever goes wrong is a
 //! warning line in the task's log: a guest never fails to start because Phoenix is broken.
 
+mod strict;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,6 +18,7 @@ use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::{Vmid, VmidError};
 
 use crate::event::{Event, PveFacts, TaskFacts, Trigger};
+use crate::exit_code::Exit;
 use crate::host;
 use crate::paths::Paths;
 use crate::pve::facts::pve_facts;
@@ -40,7 +43,7 @@ enum HookError {
     Phase(String),
     #[error("nothing queued")]
     Clock(#[from] nix::errno::Errno),
-    #[error("nothing queued")]
+    #[error("nothing queued, go on with `phoenix run <vmid> <phase>`")]
     Queue(#[from] QueueError),
 }
 
@@ -59,30 +62,55 @@ impl HookCall {
         })
     }
 
-    /// Queues the event and says so in one line. Always ends with success.
+    /// Queues the event and says so in one line. Ends with success, but for `pre_start: strict`.
     pub fn run(&self, paths: &Paths) -> ExitCode {
         std::panic::set_hook(Box::new(|_| {}));
-        let line = match catch_unwind(AssertUnwindSafe(|| self.queue(paths))) {
-            Ok(Ok(event)) => format!(
-                "phoenix: {} {} queued as {}; watch: phoenix status {} --watch",
-                event.vmid, event.trigger, event.id, event.vmid
-            ),
-            Ok(Err(error)) => format!(
-                "phoenix: warning: {} {}: {}",
-                self.vmid,
-                Untrusted(&self.phase),
-                Untrusted(&Chain(&error).to_string())
-            ),
-            Err(_) => format!(
-                "phoenix: warning: {} {}: phoenix-hook itself failed; go on with: phoenix converge {}",
-                self.vmid,
-                Untrusted(&self.phase),
-                self.vmid
-            ),
-        };
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            let event = self.queue(paths)?;
+            let refusal = strict::refusal(paths, &event);
+            Ok((event, refusal))
+        }));
+        let (line, exit) = self.report(ended);
         // One write: the task's log takes both streams, and lines of a container's post-stop go nowhere.
-        let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
-        ExitCode::SUCCESS
+        let _ = std::io::stdout().write_all(format!("phoenix: {line}\n").as_bytes());
+        exit.into()
+    }
+
+    /// The line for the task's log, and how to end.
+    fn report(
+        &self,
+        ended: std::thread::Result<Result<(Event, Option<String>), HookError>>,
+    ) -> (String, Exit) {
+        let (vmid, phase) = (&self.vmid, Untrusted(&self.phase));
+        match ended {
+            Ok(Ok((event, None))) => (
+                format!(
+                    "{vmid} {phase} queued as {}; watch: phoenix status {vmid} --watch",
+                    event.id
+                ),
+                Exit::Converged,
+            ),
+            Ok(Ok((_, Some(mistake)))) => (
+                format!(
+                    "{vmid} {phase} refused by `pre_start: strict`: {}; see: phoenix validate",
+                    Untrusted(&mistake)
+                ),
+                Exit::Usage,
+            ),
+            Ok(Err(error)) => {
+                let error = Chain(&error).to_string();
+                (
+                    format!("warning: {vmid} {phase}: {}", Untrusted(&error)),
+                    Exit::Converged,
+                )
+            }
+            Err(_) => (
+                format!(
+                    "warning: {vmid} {phase}: phoenix-hook itself failed; go on with: phoenix run {vmid} post-start"
+                ),
+                Exit::Converged,
+            ),
+        }
     }
 
     fn queue(&self, paths: &Paths) -> Result<Event, HookError> {
