@@ -28,6 +28,13 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
+/// How a program ended by itself, whatever its exit code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    pub code: i32,
+    pub output: Output,
+}
+
 /// Why a program did not do its work; carries its command line.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -102,6 +109,19 @@ impl Command {
     /// Any end but exit code 0 within the deadline and the output limit.
     pub async fn run(self) -> Result<Output, CommandError> {
         let command = self.shown();
+        let Ended { code, output } = self.run_to_exit().await?;
+        if code == 0 {
+            return Ok(output);
+        }
+        Err(failed(command, format!("exit code {code}"), &output))
+    }
+
+    /// As [`Self::run`], for programs whose exit code is an answer.
+    ///
+    /// # Errors
+    /// Any end but an exit code within the deadline and the output limit.
+    pub async fn run_to_exit(self) -> Result<Ended, CommandError> {
+        let command = self.shown();
         let seconds = self.deadline.as_secs();
         let deadline = self.deadline;
         match tokio::time::timeout(deadline, self.run_to_end(&command)).await {
@@ -119,8 +139,8 @@ impl Command {
         shown
     }
 
-    async fn run_to_end(self, command: &str) -> Result<Output, CommandError> {
-        let failed = |source| CommandError::Spawn {
+    async fn run_to_end(self, command: &str) -> Result<Ended, CommandError> {
+        let spawn_failed = |source| CommandError::Spawn {
             command: command.to_owned(),
             source,
         };
@@ -132,7 +152,7 @@ impl Command {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(failed)?;
+            .map_err(spawn_failed)?;
         let input = child.stdin.take();
         let feed = async move {
             if let Some(mut pipe) = input {
@@ -144,25 +164,30 @@ impl Command {
         let out = read_limited(child.stdout.take(), &mut stdout);
         let err = read_limited(child.stderr.take(), &mut stderr);
         let ((), out, err) = tokio::join!(feed, out, err);
-        if out.map_err(failed)? || err.map_err(failed)? {
+        if out.map_err(spawn_failed)? || err.map_err(spawn_failed)? {
             return Err(CommandError::TooMuchOutput {
                 command: command.to_owned(),
             });
         }
-        let status = child.wait().await.map_err(failed)?;
-        if status.success() {
-            return Ok(Output { stdout, stderr });
+        let status = child.wait().await.map_err(spawn_failed)?;
+        let output = Output { stdout, stderr };
+        match status.code() {
+            Some(code) => Ok(Ended { code, output }),
+            None => Err(failed(command.to_owned(), status.to_string(), &output)),
         }
-        let status = match status.code() {
-            Some(code) => format!("exit code {code}"),
-            None => status.to_string(),
-        };
-        let said = if stderr.is_empty() { &stdout } else { &stderr };
-        Err(CommandError::Failed {
-            command: command.to_owned(),
-            status,
-            stderr: last_lines(said),
-        })
+    }
+}
+
+fn failed(command: String, status: String, output: &Output) -> CommandError {
+    let said = if output.stderr.is_empty() {
+        &output.stdout
+    } else {
+        &output.stderr
+    };
+    CommandError::Failed {
+        command,
+        status,
+        stderr: last_lines(said),
     }
 }
 
@@ -214,6 +239,15 @@ mod tests {
             text.contains("failed with exit code 3: first / why"),
             "{text}"
         );
+    }
+
+    #[tokio::test]
+    async fn an_exit_code_can_be_an_answer_but_a_signal_is_none() {
+        let script = |script: &str| Command::new("/bin/sh").args(["-c", script]).run_to_exit();
+        let ended = script("echo out; exit 3").await.unwrap();
+        assert_eq!((ended.code, &*ended.output.stdout), (3, &b"out\n"[..]));
+        let killed = script("kill -9 $$").await;
+        assert!(matches!(killed, Err(CommandError::Failed { .. })));
     }
 
     #[tokio::test]

@@ -138,6 +138,16 @@ impl Paths {
         self.run_dir().join(format!("swarm-{name}.lock"))
     }
 
+    /// One of Proxmox's command line tools (`qm`, `pct`, `pvesh`).
+    pub fn pve_tool(&self, name: &str) -> PathBuf {
+        self.below("/usr/sbin").join(name)
+    }
+
+    /// There only while systemd runs (sd_booted(3)).
+    pub fn systemd_runtime_dir(&self) -> PathBuf {
+        self.below("/run/systemd/system")
+    }
+
     /// QEMU's guest agent socket of a VM (`QemuServer.pm`, chardev `qga0`).
     pub fn qga_socket(&self, vmid: Vmid) -> PathBuf {
         self.below(&format!("/run/qemu-server/{vmid}.qga"))

@@ -1,5 +1,6 @@
 //! Why something could not be done over a channel.
 
+use phoenix_common::command::CommandError;
 use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;
@@ -10,6 +11,18 @@ use phoenix_common::wire::{AgentFailure, FailureKind};
 pub enum ChannelError {
     #[error("guest {vmid} cannot be reached")]
     Qga { vmid: Vmid, source: QgaError },
+    #[error("container {vmid} cannot be reached")]
+    Pct { vmid: Vmid, source: CommandError },
+    /// The container is off, starts or stops just now, or is not of this node.
+    #[error(
+        "pct exec does not get into container {vmid} (code {code}): {}",
+        Untrusted(message)
+    )]
+    NotEntered {
+        vmid: Vmid,
+        code: i32,
+        message: String,
+    },
     /// `phoenix-guest-agent` is not installed: push and install it.
     #[error("guest {vmid} has no phoenix-guest-agent")]
     AgentMissing { vmid: Vmid },
@@ -64,9 +77,10 @@ impl ChannelError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Qga { source, .. } => source.is_transient(),
-            Self::InstallLost { .. } => true,
+            Self::InstallLost { .. } | Self::NotEntered { .. } => true,
             Self::Refused { failure, .. } => failure.kind == FailureKind::Retryable,
-            Self::AgentMissing { .. }
+            Self::Pct { .. }
+            | Self::AgentMissing { .. }
             | Self::AgentEnded { .. }
             | Self::Answer { .. }
             | Self::ForeignAnswer { .. }

@@ -6,6 +6,7 @@ mod error;
 mod install;
 mod job;
 mod package;
+mod pct;
 mod push;
 mod qga;
 mod script;
@@ -16,17 +17,21 @@ use phoenix_common::vmid::Vmid;
 pub use ask::request;
 pub use error::{ChannelError, JobError};
 pub use package::{CarriedPackage, PackageError};
+pub use pct::PctChannel;
 pub use phoenix_common::qga::ExitKind;
 pub use push::GuestFile;
 pub use qga::QgaChannel;
 
 use crate::paths::Paths;
+use crate::pve::vmlist::Kind;
 
 /// How a guest is reached.
 #[derive(Debug, Clone)]
 pub enum Channel {
     /// A VM of this node, over QEMU's guest agent socket.
     Qga(QgaChannel),
+    /// A container of this node, over `pct exec`.
+    Pct(PctChannel),
 }
 
 /// A program to run in the guest. Nothing secret in the arguments.
@@ -53,9 +58,18 @@ impl Channel {
         Self::Qga(QgaChannel::new(vmid, paths))
     }
 
+    /// The channel to a guest of this node.
+    pub fn to_guest(vmid: Vmid, kind: Kind, paths: &Paths) -> Self {
+        match kind {
+            Kind::Qemu => Self::to_vm(vmid, paths),
+            Kind::Lxc => Self::Pct(PctChannel::new(vmid, paths)),
+        }
+    }
+
     pub fn vmid(&self) -> Vmid {
         match self {
             Self::Qga(channel) => channel.vmid(),
+            Self::Pct(channel) => channel.vmid(),
         }
     }
 
@@ -64,6 +78,7 @@ impl Channel {
     pub async fn probe(&self, deadline: Deadline) -> Result<(), ChannelError> {
         match self {
             Self::Qga(channel) => channel.probe(deadline).await,
+            Self::Pct(channel) => channel.probe(deadline).await,
         }
     }
 
@@ -75,6 +90,7 @@ impl Channel {
     ) -> Result<GuestOutput, ChannelError> {
         match self {
             Self::Qga(channel) => channel.run(command, deadline).await,
+            Self::Pct(channel) => channel.run(command, deadline).await,
         }
     }
 }

@@ -4,4 +4,5 @@ pub mod conf;
 pub mod facts;
 pub mod guest;
 pub mod qmp;
+pub mod tool;
 pub mod vmlist;
