@@ -27,8 +27,6 @@ use task::{Finished, work_on};
 
 /// How often the queue is looked at while there is work.
 const LOOK: Duration = Duration::from_millis(200);
-/// Guests at a time when no configuration says otherwise.
-const DEFAULT_PARALLEL: usize = 4;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {

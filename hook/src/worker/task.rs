@@ -8,7 +8,6 @@ use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
 
-use super::DEFAULT_PARALLEL;
 use crate::context::{Context, ContextError};
 use crate::observe::host_state;
 use crate::paths::Paths;
@@ -17,6 +16,9 @@ use crate::progress::Progress;
 use crate::queue::EventOutcome;
 use crate::reconcile::{Ending, Order, reconcile};
 use crate::record::{self, Outcome};
+
+/// Guests at a time when no configuration says otherwise.
+const DEFAULT_PARALLEL: usize = 4;
 
 /// What became of a guest's events.
 #[derive(Debug)]
