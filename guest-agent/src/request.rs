@@ -46,7 +46,7 @@ pub async fn serve(paths: &Paths) -> std::io::Result<()> {
 pub async fn respond(paths: &Paths, bytes: &[u8]) -> Response {
     match parse(bytes) {
         Ok(request) => {
-            tracing::info!(request = request.id, kind = kind(&request.body), "request");
+            log(&request);
             let outcome = dispatch::answer(paths, request.body).await;
             if let Err(failure) = &outcome {
                 tracing::warn!(
@@ -156,6 +156,16 @@ fn explained(error: &serde_json::Error) -> String {
         error.line(),
         error.column()
     )
+}
+
+/// Questions that are asked again and again while a job works would fill the journal.
+fn log(request: &Request) {
+    let (id, kind) = (request.id.as_str(), kind(&request.body));
+    if let RequestBody::JobStatus { .. } = request.body {
+        tracing::debug!(request = id, kind, "request {kind}");
+    } else {
+        tracing::info!(request = id, kind, "request {kind}");
+    }
 }
 
 fn kind(body: &RequestBody) -> &'static str {

@@ -10,15 +10,18 @@ use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
 use crate::paths::Paths;
 
-/// Looks for the engine, then asks it. A socket that accepts and stays silent is unknown, not stopped.
+/// Looks for the engine, then asks it. A socket that hangs up is that of a stopped engine; one that accepts
+/// and stays silent is unknown.
 pub async fn observe(paths: &Paths) -> Observed<Docker> {
     let installed = paths.program("dockerd").is_some();
     match running(paths).await {
         Ok(docker) => docker,
         Err(EngineError::NoSocket { .. }) if !installed => Observed::Known(Docker::NotInstalled),
-        Err(EngineError::NoSocket { .. } | EngineError::Connect { .. }) => {
-            Observed::Known(Docker::Stopped)
-        }
+        Err(
+            EngineError::NoSocket { .. }
+            | EngineError::Connect { .. }
+            | EngineError::Connection { .. },
+        ) => Observed::Known(Docker::Stopped),
         Err(error) => Observed::unknown(Untrusted(&Chain(&error).to_string()).to_string()),
     }
 }

@@ -49,7 +49,9 @@ pub(super) async fn update(paths: &Paths) -> Result<(), GuestError> {
     let mut pauses = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
     loop {
         // DPkg::Lock::Timeout does not cover the lock of the lists.
-        match apt_get(paths)?.arg("update").run().await {
+        // Without the option a mirror that is down is only a warning.
+        let update = apt_get(paths)?.args(["-o", "APT::Update::Error-Mode=any", "update"]);
+        match update.run().await {
             Err(error) if says(&error, "lock") && !deadline.has_passed() => {
                 tokio::time::sleep(pauses.next().unwrap_or_default()).await;
             }

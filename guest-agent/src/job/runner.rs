@@ -42,7 +42,7 @@ pub async fn run(paths: &Paths, job: &JobName, detach: bool) -> Result<(), JobEr
         }
         Err(failure) => tracing::error!(
             job = job.as_str(),
-            "job failed: {}",
+            "job {job} failed: {}",
             failure.messages.join(": ")
         ),
     }
@@ -72,6 +72,7 @@ async fn do_work(
             format!("cannot write {}: {error}", folder.progress().display()),
         )
     })?;
-    tracing::info!(job = folder.job(), work = start::kind(&work), "job works");
+    let (job, kind) = (folder.job(), start::kind(&work));
+    tracing::info!(job, work = kind, "job {job} works: {kind}");
     work::run(paths, work, &mut progress).await
 }

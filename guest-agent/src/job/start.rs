@@ -38,7 +38,7 @@ pub async fn start(paths: &Paths, job: &JobName, work: &Work) -> Result<JobStart
     sweep::sweep(paths);
     give_up_unstarted(paths);
     create(&folder, work)?;
-    tracing::info!(job = job.as_str(), work = kind(work), "job starts");
+    tracing::info!(job = job.as_str(), "job {job} starts");
     let launched = launch(paths, job).await;
     match launched {
         Ok(()) => wait_until_up(&folder).await.map(|()| JobStarted::Started),
