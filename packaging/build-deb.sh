@@ -84,6 +84,9 @@ mkdir -p "$work/phoenix-hook/usr/lib/phoenix"
 cp "$output/phoenix-guest-agent_${version}_amd64.deb" "$work/phoenix-hook/usr/lib/phoenix/phoenix-guest-agent.deb"
 echo "$version" > "$work/phoenix-hook/usr/lib/phoenix/phoenix-guest-agent.version"
 (cd "$work/phoenix-hook/usr/lib/phoenix" && sha256sum phoenix-guest-agent.deb > phoenix-guest-agent.deb.sha256)
+mkdir -p "$work/phoenix-hook/usr/share/phoenix" "$work/phoenix-hook/usr/share/doc/phoenix-hook/examples"
+cp -R etc/schema "$work/phoenix-hook/usr/share/phoenix/"
+find etc -mindepth 1 -maxdepth 1 ! -name schema -exec cp -R {} "$work/phoenix-hook/usr/share/doc/phoenix-hook/examples/" \;
 pack phoenix-hook "$(library_depends "$work/phoenix-hook/usr/bin/phoenix-hook")"
 
 (cd "$output" && sha256sum -- *.deb > SHA256SUMS && cat SHA256SUMS)
