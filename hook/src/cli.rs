@@ -35,9 +35,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Run(commands::run::RunArgs),
+    Replay(commands::replay::ReplayArgs),
     Plan(commands::plan::PlanArgs),
     Status(commands::status::StatusArgs),
-    /// List what Proxmox told Phoenix and what became of it.
     Events(commands::events::EventsArgs),
     Validate(commands::validate::ValidateArgs),
     Schema(commands::schema::SchemaArgs),
@@ -58,6 +58,7 @@ pub fn run(paths: Paths) -> ExitCode {
     };
     let exit = match cli.verb {
         Verb::Run(args) => commands::run::run(&args, &paths),
+        Verb::Replay(args) => commands::replay::run(&args, &paths),
         Verb::Plan(args) => commands::plan::run(&args, &paths),
         Verb::Status(args) => commands::status::run(&args, &paths),
         Verb::Validate(args) => commands::validate::run(&args, &paths),

@@ -143,7 +143,7 @@ impl Paths {
         self.below("/usr/sbin").join(name)
     }
 
-    /// There only while systemd runs (sd_booted(3)).
+    /// There only while systemd runs (`sd_booted(3)`).
     pub fn systemd_runtime_dir(&self) -> PathBuf {
         self.below("/run/systemd/system")
     }

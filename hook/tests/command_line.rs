@@ -79,3 +79,35 @@ fn events_shows_what_waits_and_what_became_of_the_rest() {
         "{newest}"
     );
 }
+
+#[test]
+fn an_event_is_replayed_by_what_it_means() {
+    let node = Node::new("pve1");
+    node.add_guest(1002, Kind::Qemu, "pve1", "lock: backup\n");
+    node.add_guest(1003, Kind::Qemu, "pve1", "");
+    for (vmid, phase) in [
+        ("1002", "post-start"),
+        ("1002", "pre-stop"),
+        ("1003", "post-start"),
+    ] {
+        node.call(vmid, phase);
+    }
+    let queue = Queue::new(&Paths::new(node.path("")));
+    let events = queue.waiting().unwrap();
+    let backup = node.verb(&["replay", &events[0].id]);
+    assert_eq!(backup.exit, Some(0), "{}", backup.stderr);
+    assert!(
+        backup.stdout.contains("nothing to do: a backup"),
+        "{}",
+        backup.stdout
+    );
+    // A real start is reconciled: here it ends with the missing configuration.
+    let start = node.verb(&["replay", &events[2].id]);
+    assert_eq!(start.exit, Some(2), "{}", start.stderr);
+    assert_eq!(start.stdout, "1003 post-start: start\n");
+    for wrong in ["4711", "0"] {
+        let call = node.verb(&["replay", wrong]);
+        assert_eq!((call.exit, &*call.stdout), (Some(2), ""), "{}", call.stderr);
+    }
+    assert_eq!(queue.waiting().unwrap(), events, "replaying moves nothing");
+}

@@ -6,7 +6,7 @@ use phoenix_common::vmid::Vmid;
 use serde::Serialize;
 
 use super::{complain, print_json, print_line};
-use crate::event::{Class, Event};
+use crate::event::Event;
 use crate::exit_code::Exit;
 use crate::paths::Paths;
 use crate::queue::{EventOutcome, Queue, QueueError};
@@ -59,7 +59,7 @@ fn rows(args: &EventsArgs, paths: &Paths) -> Result<Vec<Row>, QueueError> {
         .chain(waiting)
         .filter(|(event, _)| args.vmid.is_none_or(|vmid| event.vmid == vmid))
         .map(|(event, outcome)| Row {
-            class: class_name(&event.class()),
+            class: event.class().to_string(),
             event,
             outcome,
         })
@@ -74,7 +74,14 @@ fn table(rows: &[Row]) -> Table {
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["TIME (UTC)", "VMID", "TRIGGER", "MEANING", "OUTCOME"]);
+        .set_header([
+            "TIME (UTC)",
+            "VMID",
+            "TRIGGER",
+            "MEANING",
+            "OUTCOME",
+            "EVENT",
+        ]);
     for row in rows {
         table.add_row([
             time_of_day(row.event.moment.unix_ms),
@@ -82,6 +89,7 @@ fn table(rows: &[Row]) -> Table {
             row.event.trigger.to_string(),
             row.class.clone(),
             outcome_text(row.outcome.as_ref()),
+            row.event.id.clone(),
         ]);
     }
     table
@@ -94,23 +102,6 @@ fn outcome_text(outcome: Option<&EventOutcome>) -> String {
         Some(EventOutcome::Ignored(why)) => format!("nothing to do: {}", Untrusted(why)),
         Some(EventOutcome::Superseded(by)) => format!("superseded by {}", Untrusted(by)),
         Some(EventOutcome::Failed(why)) => format!("failed: {}", Untrusted(why)),
-    }
-}
-
-fn class_name(class: &Class) -> String {
-    match class {
-        Class::Announced => "start announced".to_owned(),
-        Class::Start => "start".to_owned(),
-        Class::OldState => "resumed with old state".to_owned(),
-        Class::Arrival { from: Some(node) } => format!("migration from {}", Untrusted(node)),
-        Class::Arrival { from: None } => "migration".to_owned(),
-        Class::BackupStart => "start for a backup".to_owned(),
-        Class::BackupStop => "stop for a backup".to_owned(),
-        Class::Stopping => "stop announced".to_owned(),
-        Class::Stopped => "stopped".to_owned(),
-        Class::Elsewhere { owner } => format!("guest of {}", Untrusted(owner)),
-        Class::Requested => "asked for by Phoenix".to_owned(),
-        Class::Unclassified => "unclear".to_owned(),
     }
 }
 

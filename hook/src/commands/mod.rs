@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod plan;
+pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod status;

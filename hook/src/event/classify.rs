@@ -3,7 +3,10 @@
 //! Proxmox calls the hookscript with the same four phases for starts that are none: a backup starts a
 //! paused QEMU, a live migration starts a QEMU that receives memory, an aborted one ends it again.
 
+use std::fmt;
+
 use phoenix_common::observed::Observed;
+use phoenix_common::untrusted::Untrusted;
 
 use super::{Event, PveFacts, Trigger};
 use crate::pve::vmlist::Kind;
@@ -35,6 +38,28 @@ pub enum Class {
     Requested,
     /// `/etc/pve` could not be read in time: look again.
     Unclassified,
+}
+
+/// For people.
+impl fmt::Display for Class {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Announced => formatter.write_str("start announced"),
+            Self::Start => formatter.write_str("start"),
+            Self::OldState => formatter.write_str("resumed with old state"),
+            Self::Arrival { from: Some(node) } => {
+                write!(formatter, "migration from {}", Untrusted(node))
+            }
+            Self::Arrival { from: None } => formatter.write_str("migration"),
+            Self::BackupStart => formatter.write_str("start for a backup"),
+            Self::BackupStop => formatter.write_str("stop for a backup"),
+            Self::Stopping => formatter.write_str("stop announced"),
+            Self::Stopped => formatter.write_str("stopped"),
+            Self::Elsewhere { owner } => write!(formatter, "guest of {}", Untrusted(owner)),
+            Self::Requested => formatter.write_str("asked for by Phoenix"),
+            Self::Unclassified => formatter.write_str("unclear"),
+        }
+    }
 }
 
 pub(super) fn classify(event: &Event) -> Class {
