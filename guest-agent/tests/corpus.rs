@@ -10,7 +10,7 @@ mod corpus_support;
 use std::path::{Path, PathBuf};
 
 use corpus_support::case::Case;
-use corpus_support::run::{Verdict, run_step};
+use corpus_support::run::{self, Verdict, run_step};
 
 #[test]
 fn corpus() {
@@ -23,6 +23,31 @@ fn corpus() {
     } else {
         println!("corpus: skipped, {} is not there", folder.display());
     }
+}
+
+/// What the engine stored of a deploy must not differ from what the same file asks for.
+#[test]
+fn corpus_second_deploy_writes_nothing() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stack-corpus");
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/stack-corpus");
+    let folder = std::env::var_os("PHOENIX_STACK_CORPUS").map_or(beside, PathBuf::from);
+    let mut steps = 0;
+    let mut failures = Vec::new();
+    for folder in [own, folder].iter().filter(|folder| folder.is_dir()) {
+        for case in &Case::all(folder) {
+            for index in (0..case.steps.len()).filter(|index| case.steps[*index].exit_code == 0) {
+                steps += 1;
+                if let Err(why) = run::second_deploy(case, index) {
+                    failures.push(format!("{} step {}: {why}", case.name, index + 1));
+                }
+            }
+        }
+    }
+    println!(
+        "corpus: {steps} steps deployed a second time, {} with writes",
+        failures.len()
+    );
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 fn compare(folder: &Path) {

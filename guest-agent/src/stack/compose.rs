@@ -27,6 +27,8 @@ pub struct Input<'run> {
     /// Where relative bind sources start; `None`: they are refused.
     pub directory: Option<String>,
     pub compat: Compat,
+    /// Whether all tasks stay on one node, so that local data stays with them.
+    pub pinned: bool,
 }
 
 /// What shall exist, and what its author should know.
@@ -55,7 +57,7 @@ pub fn compose_with(
     refuse(adjust(&mut stack))?;
     let desired = convert::convert(&input.namespace, &stack).map_err(Problems)?;
     refuse(preflight::check(&stack, &desired))?;
-    preflight::warn(&stack, &mut notices);
+    preflight::warn(&stack, input.pinned, &mut notices);
     Ok(Outcome {
         stack,
         desired,

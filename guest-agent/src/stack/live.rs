@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::operation::ObjectKind;
 use super::spec::NAMESPACE_LABEL;
 
 /// A snapshot, by name.
@@ -11,6 +12,8 @@ use super::spec::NAMESPACE_LABEL;
 pub struct Live {
     /// All networks, not only the stack's: services name them by id.
     pub networks: BTreeMap<String, LiveObject>,
+    /// Names of networks that no list shows, by id: what services mean by `host` and `bridge`.
+    pub hidden_networks: BTreeMap<String, String>,
     pub configs: BTreeMap<String, LiveObject>,
     pub secrets: BTreeMap<String, LiveObject>,
     /// The stack's own services.
@@ -54,9 +57,27 @@ impl LiveObject {
 impl Live {
     /// The name of the network with that id; the id itself if there is none.
     pub fn network_name<'live>(&'live self, id: &'live str) -> &'live str {
-        self.networks
-            .iter()
-            .find(|(_, network)| network.id == id)
-            .map_or(id, |(name, _)| name.as_str())
+        let listed = self.networks.iter().find(|(_, network)| network.id == id);
+        let hidden = || self.hidden_networks.get(id).map(String::as_str);
+        listed
+            .map(|(name, _)| name.as_str())
+            .or_else(hidden)
+            .unwrap_or(id)
+    }
+}
+
+impl Live {
+    pub fn objects(&self, kind: ObjectKind) -> &BTreeMap<String, LiveObject> {
+        match kind {
+            ObjectKind::Secret => &self.secrets,
+            ObjectKind::Config => &self.configs,
+        }
+    }
+
+    pub fn objects_mut(&mut self, kind: ObjectKind) -> &mut BTreeMap<String, LiveObject> {
+        match kind {
+            ObjectKind::Secret => &mut self.secrets,
+            ObjectKind::Config => &mut self.configs,
+        }
     }
 }

@@ -1,14 +1,21 @@
 //! The stack engine: does what `docker stack deploy` and `docker stack rm` do, with a plan first,
 //! writes only where something differs, and a truthful end.
 //!
-//! Stages, each in its own module: [`yaml`] → [`interpolate`] → [`schema`] → [`load`] (→ [`model`]) →
-//! [`merge`] → [`convert`] (→ [`spec`]) → [`preflight`].
+//! The pure half, stage by stage: [`yaml`] → [`interpolate`] → [`schema`] → [`load`] (→ [`model`]) →
+//! [`merge`] → [`convert`] (→ [`spec`]) → [`preflight`] → [`planner`]. The live half reads
+//! ([`snapshot`], [`tasks`]), writes ([`apply`]) and waits ([`converge`]).
 
+pub mod apply;
 pub mod compose;
+pub mod converge;
 pub mod convert;
+pub mod deploy;
 pub mod diff;
+pub mod error;
 pub mod fault;
 pub mod files;
+pub mod health;
+pub mod input;
 pub mod interpolate;
 pub mod live;
 pub mod load;
@@ -17,9 +24,19 @@ pub mod model;
 pub mod names;
 pub mod notice;
 pub mod operation;
-pub mod plan;
+pub mod planner;
 pub mod preflight;
+pub mod remove;
+pub mod resolve;
 pub mod schema;
+pub mod snapshot;
 pub mod spec;
+pub mod status;
+pub mod tasks;
 pub mod text;
 pub mod yaml;
+
+pub use deploy::{deploy, plan};
+pub use error::StackError;
+pub use remove::remove;
+pub use status::status;

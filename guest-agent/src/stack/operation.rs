@@ -35,6 +35,15 @@ pub enum Operation {
         name: String,
         id: String,
     },
+    RemoveNetwork {
+        name: String,
+        id: String,
+    },
+    RemoveObject {
+        kind: ObjectKind,
+        name: String,
+        id: String,
+    },
     CreateNetwork(NetworkSpec),
     CreateObject(ObjectKind, ObjectSpec),
     /// Labels only: content cannot change in place.
@@ -57,10 +66,16 @@ pub struct Target {
     pub version: u64,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Post,
+    Delete,
+}
+
 /// A call as the engine takes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    pub method: &'static str,
+    pub method: Method,
     /// Path and query, without the API version.
     pub path: String,
     pub body: Value,
@@ -70,36 +85,36 @@ impl Operation {
     /// The call for it.
     pub fn call(&self) -> Call {
         let post = |path: String, body: Value| Call {
-            method: "POST",
+            method: Method::Post,
             path,
             body,
         };
+        let delete = |path: String| Call {
+            method: Method::Delete,
+            path,
+            body: Value::Null,
+        };
         match self {
-            Self::RemoveService { id, .. } => Call {
-                method: "DELETE",
-                path: format!("/services/{id}"),
-                body: Value::Null,
-            },
+            Self::RemoveService { id, .. } => delete(format!("/services/{id}")),
+            Self::RemoveNetwork { id, .. } => delete(format!("/networks/{id}")),
+            Self::RemoveObject { kind, id, .. } => delete(format!("{}/{id}", kind.collection())),
             Self::CreateNetwork(spec) => post("/networks/create".to_owned(), json!(spec)),
             Self::CreateObject(kind, spec) => {
                 post(format!("{}/create", kind.collection()), json!(spec))
             }
-            Self::UpdateObject {
-                kind,
-                target: Target { id, version },
-                spec,
-            } => post(
-                format!("{}/{id}/update?version={version}", kind.collection()),
-                json!(spec),
-            ),
+            Self::UpdateObject { kind, target, spec } => {
+                let Target { id, version } = target;
+                let path = format!("{}/{id}/update?version={version}", kind.collection());
+                post(path, json!(spec))
+            }
             Self::CreateService(spec) => post("/services/create".to_owned(), json!(spec)),
-            Self::UpdateService {
-                target: Target { id, version },
-                spec,
-            } => post(
-                format!("/services/{id}/update?version={version}"),
-                json!(spec),
-            ),
+            Self::UpdateService { target, spec } => {
+                let Target { id, version } = target;
+                post(
+                    format!("/services/{id}/update?version={version}"),
+                    json!(spec),
+                )
+            }
         }
     }
 
@@ -107,6 +122,8 @@ impl Operation {
     pub fn subject(&self) -> String {
         match self {
             Self::RemoveService { name, .. } => format!("service {name}"),
+            Self::RemoveNetwork { name, .. } => format!("network {name}"),
+            Self::RemoveObject { kind, name, .. } => format!("{} {name}", kind.word()),
             Self::CreateNetwork(spec) => format!("network {}", spec.name),
             Self::CreateObject(kind, spec) | Self::UpdateObject { kind, spec, .. } => {
                 format!("{} {}", kind.word(), spec.name)

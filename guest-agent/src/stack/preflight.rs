@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::convert::Desired;
 use super::fault::{Fault, Problem};
-use super::model::{FileObject, Origin, Service, Stack};
+use super::model::{FileObject, Origin, Service, Stack, Volume};
 use super::names;
 use super::notice::{Notice, Notices};
 use super::spec::{NetworkSpec, Resources, ServiceSpec};
@@ -243,17 +243,62 @@ fn contents(
 }
 
 /// What works but surprises.
-pub fn warn(stack: &Stack, notices: &mut Notices) {
+pub fn warn(stack: &Stack, pinned: bool, notices: &mut Notices) {
     for (key, network) in &stack.networks {
         let used = stack.services.values().any(|service| {
             service.networks.contains_key(key) || (key == "default" && service.networks.is_empty())
         });
         if !used && !network.external {
-            notices.add(
-                &network.origin.place,
-                &network.origin.path,
-                Notice::NetworkNotUsed,
-            );
+            let Origin { place, path } = &network.origin;
+            notices.add(place, path, Notice::NetworkNotUsed);
         }
+    }
+    let may_move = |service: &&Service| {
+        !pinned && !service.deploy.mode.starts_with("global") && !is_placed(service)
+    };
+    for service in stack.services.values().filter(may_move) {
+        for volume in service
+            .volumes
+            .iter()
+            .flatten()
+            .filter(|volume| is_local_data(stack, volume))
+        {
+            notices.add(&volume.origin.place, &volume.origin.path, Notice::LocalData);
+        }
+    }
+}
+
+/// Whether a constraint keeps the service on chosen nodes.
+fn is_placed(service: &Service) -> bool {
+    let keys = ["node.hostname", "node.id", "node.labels.", "node.ip"];
+    let constraints = service.deploy.placement.constraints.iter();
+    constraints.filter(|text| text.contains("==")).any(|text| {
+        let text = text.trim_start();
+        keys.iter().any(|key| text.starts_with(key))
+    })
+}
+
+/// A folder or local volume that is written to. What belongs to the system is the same on each node.
+fn is_local_data(stack: &Stack, volume: &Volume) -> bool {
+    const SYSTEM: &[&str] = &[
+        "/var/run/",
+        "/run/",
+        "/proc",
+        "/sys",
+        "/dev",
+        "/etc/",
+        "/usr/",
+    ];
+    match volume.kind.as_str() {
+        "bind" => !volume.read_only && !SYSTEM.iter().any(|path| volume.source.starts_with(path)),
+        "volume" | "" => stack.volumes.get(&volume.source).is_some_and(|declared| {
+            !declared.external
+                && matches!(declared.driver.as_str(), "" | "local")
+                && declared
+                    .driver_options
+                    .as_ref()
+                    .is_none_or(std::collections::BTreeMap::is_empty)
+        }),
+        _ => false,
     }
 }

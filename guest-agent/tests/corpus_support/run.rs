@@ -7,9 +7,9 @@ use phoenix_guest_agent::stack::diff::{Keeps, Mask};
 use phoenix_guest_agent::stack::files::Files;
 use phoenix_guest_agent::stack::interpolate::Environment;
 use phoenix_guest_agent::stack::live::Live;
-use phoenix_guest_agent::stack::names::Namespace;
-use phoenix_guest_agent::stack::operation::{Call, Operation};
-use phoenix_guest_agent::stack::plan::{Policy, Step, plan};
+use phoenix_guest_agent::stack::names::{Namespace, is_node_network};
+use phoenix_guest_agent::stack::operation::{Call, Method, Operation};
+use phoenix_guest_agent::stack::planner::{CONTENT_LABEL, Policy, Step, content_hash, plan};
 use serde_json::Value;
 
 use super::case::Case;
@@ -71,6 +71,7 @@ pub(crate) fn outcome(case: &Case, index: usize, compat: Compat) -> Result<Outco
         ),
         directory: Some(directory),
         compat,
+        pinned: false,
     };
     compose(&input).map_err(|problems| problems.to_string())
 }
@@ -93,6 +94,7 @@ pub(crate) fn steps(
         live,
         &policy(like_docker, prune),
     )
+    .map(|planned| planned.steps)
     .map_err(|refusals| {
         refusals
             .iter()
@@ -204,10 +206,57 @@ fn normal_call(operation: &Operation) -> Value {
             *config = format!("@config:{config}");
         }
     }
+    let method = match method {
+        Method::Post => "POST",
+        Method::Delete => "DELETE",
+    };
     let path = path.split('?').next().unwrap_or_default();
     serde_json::json!({"method": method, "path": path, "body": normal(&body)})
 }
 
 fn recorded(call: &Value) -> Value {
     serde_json::json!({"method": call["method"], "path": call["path"], "body": normal(&call["body"])})
+}
+
+/// Deploys a step over what the engine stored of that very step: no write may come out, but for
+/// secrets, whose content the engine does not tell.
+pub(crate) fn second_deploy(case: &Case, index: usize) -> Result<(), String> {
+    let mut live = live::before(case, index + 1);
+    let desired = outcome(case, index, Compat::Docker)?.desired;
+    // The node's own networks are recorded by ids that nothing else tells.
+    let targets = desired
+        .services
+        .values()
+        .flat_map(|service| &service.task_template.networks);
+    let own: Vec<String> = targets
+        .map(|network| network.target.clone())
+        .filter(|name| is_node_network(name))
+        .collect();
+    let services = live.services.values();
+    let attached =
+        services.filter_map(|service| service.spec.pointer("/TaskTemplate/Networks/0/Target"));
+    let ids = attached
+        .filter_map(Value::as_str)
+        .filter(|id| !id.starts_with('@'));
+    live.hidden_networks = ids.map(str::to_owned).zip(own).collect();
+    // As if the secrets were of our making.
+    for (name, secret) in &desired.secrets {
+        if let Some(existing) = live.secrets.get_mut(name) {
+            existing.spec["Labels"][CONTENT_LABEL] = Value::from(content_hash(secret));
+        }
+    }
+    let namespace = Namespace::new(&case.stack);
+    let planned = plan(&namespace, &desired, &live, &policy(false, false))
+        .map_err(|refusals| format!("{refusals:?}"))?;
+    let changes: Vec<String> = planned
+        .steps
+        .iter()
+        .chain(&planned.cleanup)
+        .map(|step| format!("{:?}", step.change))
+        .collect();
+    if changes.is_empty() {
+        Ok(())
+    } else {
+        Err(changes.join("; "))
+    }
 }

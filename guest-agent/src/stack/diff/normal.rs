@@ -13,7 +13,7 @@ pub struct Keeps {
 }
 
 impl Keeps {
-    pub fn of_api(major: u32, minor: u32) -> Self {
+    pub fn of_api(major: usize, minor: usize) -> Self {
         let from = |wanted| (major, minor) >= (1, wanted);
         Self {
             start_interval: from(44),
@@ -83,6 +83,13 @@ fn defaults(spec: &mut Value) {
     }
     if let Some(container) = task.get_mut("ContainerSpec") {
         fill(container, "Isolation", json!("default"));
+        let isolation = container
+            .get("Isolation")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if !matches!(isolation, "default" | "process" | "hyperv") {
+            container["Isolation"] = json!("default");
+        }
     }
 }
 
@@ -185,6 +192,7 @@ const EMPTY_COUNTS: &[&str] = &[
     "Runtime",
 ];
 
+/// Leaves out what is empty and writes numbers one way.
 fn prune(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -198,6 +206,14 @@ fn prune(value: &mut Value) {
                 prune(value);
             }
         }
+        // 1.0 and 1 are one number.
+        #[expect(clippy::cast_possible_truncation, reason = "it has no fraction")]
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 1e15 => {
+                *value = json!(float as i64);
+            }
+            _ => {}
+        },
         _ => {}
     }
 }

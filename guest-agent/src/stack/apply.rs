@@ -1,0 +1,184 @@
+//! Makes the writes of a plan. Whatever was written meanwhile, by us before a crash or by others, is
+//! read again and planned anew.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use phoenix_common::wire::{Change, ChangeVerb, Progress};
+use serde_json::Value;
+
+use super::error::StackError;
+use super::live::{Live, LiveObject};
+use super::operation::{Call, Method, Operation};
+use super::planner::{Step, fill_ids};
+use crate::docker::engine::Engine;
+use crate::docker::error::EngineError;
+
+/// How a list of steps ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// All were made.
+    All,
+    /// Something else was written in between: read and plan again.
+    Again,
+}
+
+/// The writes of a run, and who hears of them.
+pub struct Writer<'run> {
+    pub engine: &'run Engine,
+    pub progress: &'run mut dyn FnMut(Progress),
+    /// What was written so far.
+    pub changes: Vec<Change>,
+    pub warnings: Vec<String>,
+    /// Services written by this run, by name, with their ids.
+    pub written: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Writer<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Writer")
+            .field("changes", &self.changes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Writer<'_> {
+    /// Makes the steps in their order; `live` learns the ids of what is created.
+    pub async fn apply(
+        &mut self,
+        steps: Vec<Step>,
+        live: &mut Live,
+    ) -> Result<Applied, StackError> {
+        for mut step in steps {
+            match &mut step.operation {
+                Operation::CreateService(spec) | Operation::UpdateService { spec, .. } => {
+                    fill_ids(spec, live);
+                }
+                _ => {}
+            }
+            match self.send(&step.operation.call()).await {
+                Ok(answer) => self.made(step, &answer, live),
+                Err(error) if is_overtaken(&error, &step.operation) => {
+                    self.say(
+                        &step.operation.subject(),
+                        "written by someone else, read again",
+                    );
+                    return Ok(Applied::Again);
+                }
+                Err(source) => {
+                    let subject = step.operation.subject();
+                    return Err(StackError::Write { subject, source });
+                }
+            }
+        }
+        Ok(Applied::All)
+    }
+
+    /// Removes what nothing uses any more. What is still in use stays, with a warning.
+    pub async fn clean_up(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            match self.remove(&step.operation).await {
+                Ok(()) => self.note(step.change),
+                Err(error) => self
+                    .warnings
+                    .push(format!("{} stays: {error}", step.change.subject)),
+            }
+        }
+    }
+
+    /// The old task of a service may hold a config for some seconds more.
+    async fn remove(&mut self, operation: &Operation) -> Result<(), EngineError> {
+        const TRIES: usize = 20;
+        let call = operation.call();
+        let mut tries = 0;
+        loop {
+            match self.send(&call).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) if tries < TRIES && is_in_use(&error) => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn send(&self, call: &Call) -> Result<Value, EngineError> {
+        match call.method {
+            Method::Post => self.engine.post(&call.path, &call.body, &[]).await,
+            Method::Delete => match self.engine.delete(&call.path).await {
+                // Removed already is removed.
+                Err(error) if error.is_not_found() => Ok(Value::Null),
+                result => result,
+            },
+        }
+    }
+
+    fn made(&mut self, step: Step, answer: &Value, live: &mut Live) {
+        let id = ["ID", "Id"]
+            .iter()
+            .find_map(|key| answer.get(*key)?.as_str())
+            .unwrap_or_default();
+        match &step.operation {
+            Operation::CreateObject(kind, spec) => {
+                let object = LiveObject {
+                    id: id.to_owned(),
+                    version: 0,
+                    spec: serde_json::json!(spec),
+                };
+                live.objects_mut(*kind).insert(spec.name.clone(), object);
+            }
+            Operation::CreateService(spec) => {
+                self.written.insert(spec.name.clone(), id.to_owned());
+            }
+            Operation::UpdateService { target, spec } => {
+                self.written.insert(spec.name.clone(), target.id.clone());
+            }
+            _ => {}
+        }
+        let warnings = answer.get("Warnings").or_else(|| answer.get("Warning"));
+        let warnings = warnings.and_then(Value::as_array).into_iter().flatten();
+        self.warnings
+            .extend(warnings.filter_map(Value::as_str).map(str::to_owned));
+        self.note(step.change);
+    }
+
+    fn note(&mut self, change: Change) {
+        let done = match change.verb {
+            ChangeVerb::Create => "created",
+            ChangeVerb::Update => "updated",
+            ChangeVerb::Remove => "removed",
+        };
+        self.say(&change.subject, done);
+        self.changes.push(change);
+    }
+
+    pub fn say(&mut self, step: &str, message: &str) {
+        (self.progress)(Progress {
+            step: step.to_owned(),
+            message: message.to_owned(),
+        });
+    }
+}
+
+/// Another hand was faster: a stale version, or the name is there now.
+fn is_overtaken(error: &EngineError, operation: &Operation) -> bool {
+    let creates = matches!(
+        operation,
+        Operation::CreateNetwork(_) | Operation::CreateObject(..) | Operation::CreateService(_)
+    );
+    let updates = matches!(
+        operation,
+        Operation::UpdateObject { .. } | Operation::UpdateService { .. }
+    );
+    error.is_out_of_sequence()
+        || (creates && error.is_conflict())
+        || (updates && error.is_not_found())
+}
+
+fn is_in_use(error: &EngineError) -> bool {
+    let message = error.engine_message();
+    message.contains("in use") || message.contains("has active endpoints")
+}

@@ -1,0 +1,148 @@
+//! Waits until the services of a stack run what their specs say, all watched at once.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use phoenix_common::retry::{Backoff, Deadline};
+use phoenix_common::untrusted::Untrusted;
+
+use super::apply::Writer;
+use super::error::StackError;
+use super::health::{Health, Verdict, health};
+use super::names::Namespace;
+use super::tasks;
+use crate::docker::error::EngineError;
+
+/// How long a service that was just written must run before it counts: a task that dies at once
+/// was running, too.
+const STEADY: Duration = Duration::from_secs(2);
+
+/// Returns when every service runs.
+///
+/// # Errors
+/// The engine gave up on an update, or `wait_seconds` passed; with each service's own reason.
+pub async fn wait(
+    writer: &mut Writer<'_>,
+    namespace: &Namespace,
+    wait_seconds: u32,
+) -> Result<(), StackError> {
+    let deadline = Deadline::after(Duration::from_secs(wait_seconds.into()));
+    let mut watch = Watch {
+        namespace,
+        shown: BTreeMap::new(),
+        steady_since: None,
+    };
+    let mut pauses = Backoff::new(Duration::from_millis(100), Duration::from_millis(700));
+    loop {
+        match watch.look(writer).await {
+            Ok(Seen::AllRun) => return Ok(()),
+            Ok(Seen::GaveUp(services)) => {
+                return Err(StackError::NotRunning {
+                    stack: namespace.name().to_owned(),
+                    services,
+                });
+            }
+            Ok(Seen::NotYet(services)) if deadline.has_passed() => {
+                return Err(StackError::WaitEnded {
+                    stack: namespace.name().to_owned(),
+                    seconds: wait_seconds,
+                    services,
+                });
+            }
+            Ok(Seen::NotYet(_)) => {}
+            // An election takes seconds; the deadline bounds it.
+            Err(error) if error.is_retryable() && !deadline.has_passed() => {}
+            Err(source) => {
+                return Err(StackError::Read {
+                    what: "the tasks",
+                    stack: namespace.name().to_owned(),
+                    source,
+                });
+            }
+        }
+        let pause = pauses.next().unwrap_or_default();
+        tokio::time::sleep(pause.min(deadline.remaining().max(Duration::from_millis(50)))).await;
+    }
+}
+
+enum Seen {
+    AllRun,
+    NotYet(Vec<String>),
+    GaveUp(Vec<String>),
+}
+
+struct Watch<'run> {
+    namespace: &'run Namespace,
+    /// The last line said of each service.
+    shown: BTreeMap<String, String>,
+    steady_since: Option<Instant>,
+}
+
+impl Watch<'_> {
+    async fn look(&mut self, writer: &mut Writer<'_>) -> Result<Seen, EngineError> {
+        let services = tasks::services(writer.engine, self.namespace).await?;
+        let tasks = tasks::tasks(writer.engine, self.namespace, true).await?;
+        let mut missing = Vec::new();
+        let mut gave_up = Vec::new();
+        let mut idle = Vec::new();
+        for service in &services {
+            let written = writer.written.contains_key(&service.name);
+            let health = health(service, &tasks, written);
+            let line = line(self.namespace.key_of(&service.name), &health);
+            self.say(writer, &service.name, &line, &health);
+            match health.verdict {
+                Verdict::Runs if health.wanted == 0 && written => idle.push(service.name.clone()),
+                Verdict::Runs => {}
+                Verdict::NotYet => missing.push(line),
+                Verdict::GaveUp => {
+                    gave_up.push(format!("{line} (update {})", service.update.state));
+                }
+            }
+        }
+        if !gave_up.is_empty() {
+            return Ok(Seen::GaveUp(gave_up));
+        }
+        if !missing.is_empty() {
+            self.steady_since = None;
+            return Ok(Seen::NotYet(missing));
+        }
+        let since = *self.steady_since.get_or_insert_with(Instant::now);
+        if !writer.written.is_empty() && since.elapsed() < STEADY {
+            let lines = self.shown.values().cloned().collect();
+            return Ok(Seen::NotYet(lines));
+        }
+        for name in idle {
+            writer.warnings.push(format!(
+                "service {name} has no task: it wants none, or no node fits"
+            ));
+        }
+        Ok(Seen::AllRun)
+    }
+
+    /// One line per change. Services that run already and were not written are not spoken of.
+    fn say(&mut self, writer: &mut Writer<'_>, name: &str, line: &str, health: &Health) {
+        let quiet = health.verdict == Verdict::Runs
+            && !self.shown.contains_key(name)
+            && !writer.written.contains_key(name);
+        if quiet || self.shown.get(name).is_some_and(|shown| shown == line) {
+            return;
+        }
+        self.shown.insert(name.to_owned(), line.to_owned());
+        writer.say(&format!("service {name}"), line);
+    }
+}
+
+/// `web 1/2 running: reason`
+fn line(key: &str, health: &Health) -> String {
+    let Health {
+        running,
+        wanted,
+        reason,
+        ..
+    } = health;
+    let counts = format!("{key} {running}/{wanted} running");
+    if reason.is_empty() {
+        return counts;
+    }
+    format!("{counts}: {}", Untrusted(reason))
+}

@@ -1,0 +1,114 @@
+//! Plan and deploy against a live engine.
+
+use phoenix_common::spec::{Compat, StackSpec};
+use phoenix_common::untrusted::Untrusted;
+use phoenix_common::wire::{Progress, StackPlan, WorkReport};
+
+use super::apply::{Applied, Writer};
+use super::compose::Outcome;
+use super::diff::Keeps;
+use super::error::{Refusals, StackError};
+use super::live::Live;
+use super::names::Namespace;
+use super::planner::{Planned, Policy};
+use super::{converge, input, planner, resolve, snapshot};
+use crate::docker::engine::Engine;
+
+/// How often a plan is made anew because others wrote in between.
+const ROUNDS: usize = 5;
+
+/// What [`deploy`] would change. Reads only.
+///
+/// # Errors
+/// What would stop a deploy before its first write.
+pub async fn plan(engine: &Engine, spec: &StackSpec) -> Result<StackPlan, StackError> {
+    let run = Run::new(engine, spec)?;
+    snapshot::check_manager(engine, &run.namespace).await?;
+    let (planned, _, warnings) = run.look().await?;
+    let steps = planned.steps.into_iter().chain(planned.cleanup);
+    Ok(StackPlan {
+        changes: steps.map(|step| step.change).collect(),
+        warnings,
+    })
+}
+
+/// Makes the engine hold and run what `spec` says, and waits until it does.
+///
+/// # Errors
+/// A mistake in the input, found before the first write; a refusal of the engine; services that do
+/// not come up in time. What was written stays, and the next deploy goes on from there.
+pub async fn deploy(
+    engine: &Engine,
+    spec: &StackSpec,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<WorkReport, StackError> {
+    let run = Run::new(engine, spec)?;
+    snapshot::check_manager(engine, &run.namespace).await?;
+    let mut writer = Writer {
+        engine,
+        progress,
+        changes: Vec::new(),
+        warnings: Vec::new(),
+        written: std::collections::BTreeMap::new(),
+    };
+    for _ in 0..ROUNDS {
+        let (planned, mut live, warnings) = run.look().await?;
+        writer.warnings = warnings;
+        if let Applied::Again = writer.apply(planned.steps, &mut live).await? {
+            continue;
+        }
+        converge::wait(&mut writer, &run.namespace, spec.wait_seconds).await?;
+        writer.clean_up(planned.cleanup).await;
+        return Ok(WorkReport {
+            changes: writer.changes,
+            warnings: writer.warnings,
+        });
+    }
+    Err(StackError::Contended {
+        stack: spec.namespace.clone(),
+        rounds: ROUNDS,
+    })
+}
+
+/// The input of one call, through the pure stages.
+struct Run<'run> {
+    engine: &'run Engine,
+    spec: &'run StackSpec,
+    namespace: Namespace,
+    outcome: Outcome,
+    policy: Policy,
+}
+
+impl<'run> Run<'run> {
+    fn new(engine: &'run Engine, spec: &'run StackSpec) -> Result<Self, StackError> {
+        let version = engine.api_version();
+        Ok(Self {
+            engine,
+            spec,
+            namespace: Namespace::new(&spec.namespace),
+            outcome: input::outcome(spec)?,
+            policy: Policy {
+                like_docker: false,
+                prune: spec.compat == Compat::Extended,
+                keeps: Keeps::of_api(version.major, version.minor),
+                mask: input::mask(spec),
+            },
+        })
+    }
+
+    /// Reads the engine and plans.
+    async fn look(&self) -> Result<(Planned, Live, Vec<String>), StackError> {
+        let mut desired = self.outcome.desired.clone();
+        let live = snapshot::read(self.engine, &self.namespace, &desired).await?;
+        let when = self.spec.resolve_image;
+        let unresolved = resolve::resolve(self.engine, &mut desired, &live, when).await;
+        let planned = planner::plan(&self.namespace, &desired, &live, &self.policy);
+        let planned = planned.map_err(|refusals| StackError::Refused {
+            stack: self.spec.namespace.clone(),
+            source: Refusals(refusals),
+        })?;
+        let warnings = self.outcome.warnings.iter().map(ToString::to_string);
+        let warnings = warnings.chain(unresolved.iter().map(|text| Untrusted(text).to_string()));
+        Ok((planned, live, warnings.collect()))
+    }
+}

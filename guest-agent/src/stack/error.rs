@@ -1,0 +1,95 @@
+//! Why a stack was not deployed, removed or looked at.
+
+use std::fmt;
+
+use phoenix_common::untrusted::Untrusted;
+use phoenix_common::wire::FailureKind;
+
+use super::fault::Problems;
+use super::planner::Refusal;
+use crate::docker::error::EngineError;
+use crate::failure::Failure;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    #[error("the compose file of stack {stack} cannot be used")]
+    Input { stack: String, source: Problems },
+    #[error("stack {stack} cannot be deployed over what is there")]
+    Refused { stack: String, source: Refusals },
+    #[error("this guest is no manager of a Swarm")]
+    NotManager,
+    #[error("{subject}: the engine refused it")]
+    Write {
+        /// `service dev1_shop_web`
+        subject: String,
+        source: EngineError,
+    },
+    #[error("cannot read {what} of stack {stack}")]
+    Read {
+        what: &'static str,
+        stack: String,
+        source: EngineError,
+    },
+    #[error("stack {stack} was written by others {rounds} times in between")]
+    Contended { stack: String, rounds: usize },
+    #[error("stack {stack} does not run as it should: {}", Untrusted(&services.join("; ")))]
+    NotRunning {
+        stack: String,
+        /// `web 0/2 running: No such image`
+        services: Vec<String>,
+    },
+    #[error("after {seconds} s stack {stack} does not run yet: {}", Untrusted(&services.join("; ")))]
+    WaitEnded {
+        stack: String,
+        seconds: u32,
+        services: Vec<String>,
+    },
+    #[error("after {seconds} s there is still {} of stack {stack}", Untrusted(&left.join(", ")))]
+    NotRemoved {
+        stack: String,
+        seconds: u32,
+        left: Vec<String>,
+    },
+}
+
+/// All refusals of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusals(pub Vec<Refusal>);
+
+impl fmt::Display for Refusals {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, refusal) in self.0.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n")?;
+            }
+            write!(formatter, "{}", Untrusted(&refusal.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusals {}
+
+impl Failure for StackError {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Input { .. } => FailureKind::Input,
+            Self::Refused { .. } => FailureKind::Refused,
+            Self::Write { source, .. } | Self::Read { source, .. } => source.kind(),
+            Self::Contended { .. } | Self::WaitEnded { .. } => FailureKind::Retryable,
+            Self::NotManager | Self::NotRunning { .. } | Self::NotRemoved { .. } => {
+                FailureKind::Failed
+            }
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotManager => Some("deploy through a manager of the Swarm".to_owned()),
+            Self::NotRemoved { .. } => {
+                Some("remove it again; a node that is down keeps its tasks".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Why a stack cannot be deployed over what is there.
+
+use crate::stack::operation::ObjectKind;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(
+        "network {name} is declared as external and does not exist; create it as a swarm network first"
+    )]
+    ExternalNetworkMissing { name: String },
+    #[error(
+        "network {name} is declared as external and has the scope {scope}, services need scope swarm"
+    )]
+    ExternalNetworkScope { name: String, scope: String },
+    #[error(
+        "network {name} exists and is not of this stack; remove it, or declare it `external: true`"
+    )]
+    ForeignNetwork { name: String },
+    #[error("{} {name}, used by service {service}, is declared as external and does not exist", kind.word())]
+    ExternalObjectMissing {
+        kind: ObjectKind,
+        name: String,
+        service: String,
+    },
+    #[error("{} {name} exists and is not of this stack; give yours another `name`, or declare it `external: true`", kind.word())]
+    ForeignObject { kind: ObjectKind, name: String },
+    #[error("the content of {} {name} changed and its name is too long for a second one; shorten its key or `name`", kind.word())]
+    NoRoomForName { kind: ObjectKind, name: String },
+    #[error(
+        "service {name} changes its mode, which Swarm does not allow; remove the service first"
+    )]
+    ModeChanged { name: String },
+}

@@ -1,0 +1,81 @@
+//! How a stack fares, for people.
+
+use phoenix_common::wire::{ServiceStatus, StackStatus};
+use serde_json::Value;
+
+use super::error::StackError;
+use super::health::health;
+use super::names::Namespace;
+use super::{snapshot, tasks};
+use crate::docker::engine::Engine;
+
+/// The services of the stack `name`; none if there is no such stack.
+///
+/// # Errors
+/// This engine manages no Swarm, or does not answer.
+pub async fn status(engine: &Engine, name: &str) -> Result<StackStatus, StackError> {
+    let namespace = Namespace::new(name);
+    snapshot::check_manager(engine, &namespace).await?;
+    let failed = |what| {
+        move |source| StackError::Read {
+            what,
+            stack: name.to_owned(),
+            source,
+        }
+    };
+    let services = tasks::services(engine, &namespace)
+        .await
+        .map_err(failed("the services"))?;
+    let tasks = tasks::tasks(engine, &namespace, true)
+        .await
+        .map_err(failed("the tasks"))?;
+    let services = services
+        .iter()
+        .map(|service| {
+            let health = health(service, &tasks, false);
+            ServiceStatus {
+                name: service.name.clone(),
+                image: image(&service.spec),
+                running: health.running,
+                desired: health.wanted,
+                ports: ports(&service.spec),
+                error: health.reason,
+                version: service.version,
+            }
+        })
+        .collect();
+    Ok(StackStatus { services })
+}
+
+/// Without the digest: the tag is what people know.
+fn image(spec: &Value) -> String {
+    let image = spec
+        .pointer("/TaskTemplate/ContainerSpec/Image")
+        .and_then(Value::as_str);
+    let image = image.unwrap_or_default();
+    image.split('@').next().unwrap_or(image).to_owned()
+}
+
+fn ports(spec: &Value) -> Vec<String> {
+    let ports = spec
+        .pointer("/EndpointSpec/Ports")
+        .and_then(Value::as_array);
+    let text = |port: &Value, key: &str, default: &str| match port.get(key) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => default.to_owned(),
+    };
+    ports
+        .into_iter()
+        .flatten()
+        .map(|port| {
+            format!(
+                "{}->{}/{} ({})",
+                text(port, "PublishedPort", "*"),
+                text(port, "TargetPort", "*"),
+                text(port, "Protocol", "tcp"),
+                text(port, "PublishMode", "ingress")
+            )
+        })
+        .collect()
+}
