@@ -7,7 +7,7 @@ use phoenix_common::wire::{AgentFailure, Answer, FailureKind, RequestBody};
 use crate::docker::engine::Engine;
 use crate::failure::{Failure, failed};
 use crate::paths::Paths;
-use crate::{facts, guest, job, swarm};
+use crate::{facts, guest, job, stack, swarm};
 
 /// How long any answer may take: who asked waits on the channel.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(50);
@@ -52,8 +52,15 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             let token = swarm::token::read(&engine(paths).await?, role).await;
             token.map(Answer::SwarmToken).map_err(Failure::into_failure)
         }
-        RequestBody::PlanStack(_) | RequestBody::StackStatus { .. } => {
-            Err(failed(FailureKind::Failed, "stacks: not in this build"))
+        RequestBody::PlanStack(spec) => {
+            let plan = stack::plan(&engine(paths).await?, &spec).await;
+            plan.map(Answer::PlanStack).map_err(Failure::into_failure)
+        }
+        RequestBody::StackStatus { namespace } => {
+            let status = stack::status(&engine(paths).await?, &namespace).await;
+            status
+                .map(Answer::StackStatus)
+                .map_err(Failure::into_failure)
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use phoenix_common::retry::{Backoff, Deadline};
-use phoenix_common::wire::{AgentFailure, FailureKind, Work, WorkReport};
+use phoenix_common::wire::{AgentFailure, Progress, Work, WorkReport};
 
 use crate::docker::engine::Engine;
-use crate::failure::{Failure, failed};
+use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::progress::ProgressLog;
-use crate::{guest, swarm};
+use crate::{guest, stack, swarm};
 
 /// How long an engine that starts is waited for.
 const ENGINE_DEADLINE: Duration = Duration::from_mins(1);
@@ -23,23 +23,40 @@ pub async fn run(
     work: Work,
     progress: &mut ProgressLog,
 ) -> Result<WorkReport, AgentFailure> {
-    if let Work::ApplyGuest(spec) = &work {
-        return guest::apply::apply(paths, spec, progress)
-            .await
-            .map_err(Failure::into_failure);
-    }
-    let engine = engine(paths).await?;
-    let report = match work {
-        Work::SwarmInit(request) => swarm::init::run(&engine, &request, progress).await,
-        Work::SwarmJoin(request) => swarm::join::run(&engine, &request, progress).await,
-        Work::SwarmLeave { force } => swarm::leave::run(&engine, force, progress).await,
-        Work::SwarmNodeUpdate(update) => swarm::node::update(&engine, &update, progress).await,
-        Work::SwarmNodeRemove { node_id } => swarm::node::remove(&engine, &node_id, progress).await,
-        Work::ApplyGuest(_) | Work::DeployStack(_) | Work::RemoveStack { .. } => {
-            return Err(failed(FailureKind::Failed, "stacks: not in this build"));
+    match work {
+        Work::ApplyGuest(spec) => end(guest::apply::apply(paths, &spec, progress).await),
+        Work::SwarmInit(request) => {
+            end(swarm::init::run(&engine(paths).await?, &request, progress).await)
         }
-    };
-    report.map_err(Failure::into_failure)
+        Work::SwarmJoin(request) => {
+            end(swarm::join::run(&engine(paths).await?, &request, progress).await)
+        }
+        Work::SwarmLeave { force } => {
+            end(swarm::leave::run(&engine(paths).await?, force, progress).await)
+        }
+        Work::SwarmNodeUpdate(update) => {
+            end(swarm::node::update(&engine(paths).await?, &update, progress).await)
+        }
+        Work::SwarmNodeRemove { node_id } => {
+            end(swarm::node::remove(&engine(paths).await?, &node_id, progress).await)
+        }
+        Work::DeployStack(spec) => {
+            let mut said = |said: Progress| progress.step(&said.step, &said.message);
+            end(stack::deploy(&engine(paths).await?, &spec, &mut said).await)
+        }
+        Work::RemoveStack {
+            namespace,
+            wait_seconds,
+        } => {
+            let mut said = |said: Progress| progress.step(&said.step, &said.message);
+            let engine = engine(paths).await?;
+            end(stack::remove(&engine, &namespace, wait_seconds, &mut said).await)
+        }
+    }
+}
+
+fn end<E: Failure>(result: Result<WorkReport, E>) -> Result<WorkReport, AgentFailure> {
+    result.map_err(Failure::into_failure)
 }
 
 async fn engine(paths: &Paths) -> Result<Engine, AgentFailure> {
