@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use phoenix_common::log::Chain;
+use phoenix_tests::demo;
 use phoenix_tests::lab::{self, GuestSpec, Lab, LabError, LabSpec, Layout, NodeSpec, Suite};
 
 /// Exit code of "this machine cannot hold the lab", as automake's skipped tests.
@@ -28,6 +29,8 @@ enum Verb {
     },
     /// Says whether this machine can hold a lab (exit 77 if not).
     Check,
+    /// Shows how Proxmox's start event turns two bare guests into a Swarm with a stack.
+    Demo,
     /// Brings a lab up that stays until `lab down`.
     Up(Up),
     /// Takes a lab down, or all of them, and what dead ones left.
@@ -104,6 +107,16 @@ fn main() -> ExitCode {
     }
 }
 
+fn demo() -> ExitCode {
+    match demo::run(say) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&Chain(&error).to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn run(verb: Verb) -> Result<ExitCode, LabError> {
     match verb {
         Verb::Prepare { suites } => {
@@ -114,6 +127,7 @@ fn run(verb: Verb) -> Result<ExitCode, LabError> {
             }
         }
         Verb::Check => lab::check()?,
+        Verb::Demo => return Ok(demo()),
         Verb::Up(up) => bring_up(up)?,
         Verb::Down { id, all } => take_down(id, all)?,
         Verb::List => list(),
