@@ -4,8 +4,8 @@ use std::error::Error;
 
 use phoenix_common::wire::{AgentFailure, FailureKind};
 
-/// Longest message sent, in characters.
-const MESSAGE_CHARACTERS: usize = 1000;
+/// Longest message sent, in characters: a list of all mistakes of an input is one message.
+const MESSAGE_CHARACTERS: usize = 16_000;
 
 /// The failure that `error` and its causes make.
 pub fn failure(kind: FailureKind, error: &(dyn Error + 'static)) -> AgentFailure {
