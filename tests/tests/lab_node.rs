@@ -29,7 +29,7 @@ struct Bench(Lab);
 
 impl Bench {
     fn up(guest: GuestSpec) -> Option<Self> {
-        let guest = guest.stopped().config(&format!("hookscript: {HOOKSCRIPT}"));
+        let guest = guest.stopped().hooked();
         let lab = Lab::for_test(&LabSpec::new().guest_with(guest).node(NodeSpec::new()))?;
         let name = HOOKSCRIPT.rsplit('/').next().unwrap();
         lab.node()

@@ -94,6 +94,9 @@ struct Up {
     /// Guests exist but do not run.
     #[arg(long)]
     stopped: bool,
+    /// Proxmox calls Phoenix for the guests (their `hookscript` is set).
+    #[arg(long, requires = "node")]
+    hooked: bool,
 }
 
 fn main() -> ExitCode {
@@ -166,6 +169,9 @@ fn bring_up(up: Up) -> Result<(), LabError> {
             .map_err(|error| LabError::Control(format!("--guest {guest}: {error}")))?;
         let mut guest = GuestSpec::new(vmid.get(), suite.parse()?);
         guest.started = !up.stopped;
+        if up.hooked {
+            guest = guest.hooked();
+        }
         spec = spec.guest_with(guest);
     }
     if up.node {
@@ -176,8 +182,7 @@ fn bring_up(up: Up) -> Result<(), LabError> {
         spec = spec.node(node);
     }
     spec.images = up.images;
-    Lab::up_detached(&up.id, &spec)?;
-    list();
+    list_machines(&Lab::up_detached(&up.id, &spec)?);
     Ok(())
 }
 
@@ -207,18 +212,21 @@ fn list() {
                 "  (its process is dead: lab down)"
             }
         ));
-        let machines = Lab::attach(&id)
-            .map(|lab| lab.machines())
-            .unwrap_or_default();
-        for machine in machines {
-            let running = machine.status().is_ok_and(|power| power.running);
-            let state = if running { "running" } else { "off" };
-            say(&format!(
-                "  {:<12} {:<15} {state}",
-                machine.hostname(),
-                machine.address()
-            ));
+        if let Ok(lab) = Lab::attach(&id) {
+            list_machines(&lab);
         }
+    }
+}
+
+fn list_machines(lab: &Lab) {
+    for machine in lab.machines() {
+        let running = machine.status().is_ok_and(|power| power.running);
+        let state = if running { "running" } else { "off" };
+        say(&format!(
+            "  {:<12} {:<15} {state}",
+            machine.hostname(),
+            machine.address()
+        ));
     }
 }
 

@@ -21,6 +21,7 @@ mod host;
 mod http;
 mod http_requests;
 mod image;
+mod kernel;
 mod layout;
 mod machine;
 mod network;

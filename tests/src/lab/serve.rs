@@ -23,7 +23,7 @@ use super::power::{PoweredMachine, QemuEnd};
 use super::process::Process;
 use super::spec::{GuestSpec, LabSpec, NODE_NAME};
 use super::suite::Suite;
-use super::{network, registry, tree};
+use super::{kernel, network, registry, tree};
 
 /// `lab.json`: what a lab is and which process holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,6 +64,7 @@ pub fn serve(id: &str, owned: bool) -> Result<(), LabError> {
     // Relays, proxies and watchers end here; then nothing restarts what is killed.
     runtime.shutdown_timeout(Duration::from_secs(20));
     tear_down(&layout, machines)?;
+    kernel::restore()?;
     reap_children();
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use phoenix_common::vmid::Vmid;
 use serde::{Deserialize, Serialize};
 
+use super::pve_files::HOOKSCRIPT;
 use super::suite::Suite;
 
 /// The lab's own end of its bridge, where the registry listens.
@@ -125,6 +126,12 @@ impl GuestSpec {
     pub fn without_docker(mut self) -> Self {
         self.docker = false;
         self
+    }
+
+    /// Proxmox calls Phoenix for it: the `hookscript` line, as `phoenix register` sets it.
+    #[must_use]
+    pub fn hooked(self) -> Self {
+        self.config(&format!("hookscript: {HOOKSCRIPT}"))
     }
 
     /// A line of the guest's Proxmox configuration, such as `lock: backup`.

@@ -17,7 +17,7 @@ use super::machine::tear_down;
 use super::process::Process;
 use super::serve::Record;
 use super::spec::LabSpec;
-use super::{host, pve_files, registry, run, tree};
+use super::{host, kernel, pve_files, registry, run, tree};
 
 /// Folders are only there with a lab in them; one without a record is being made or was left.
 pub fn list() -> Vec<(String, bool)> {
@@ -66,6 +66,8 @@ pub(super) fn start(layout: &Layout, spec: &LabSpec, owned: bool) -> Result<Chil
     remove(layout)?;
     let control = layout.control_folder();
     fs::create_dir_all(&control).map_err(LabError::path("create", &control))?;
+    // After the folder is there: the last lab that goes looks for others.
+    kernel::prepare()?;
     pve_files::create(layout, spec)?;
     let record = Record {
         spec: spec.clone(),
@@ -145,10 +147,11 @@ pub fn down(layout: &Layout) -> Result<(), LabError> {
 /// Cleans up after a process that is gone; nothing to do when it did so itself.
 fn remove(layout: &Layout) -> Result<(), LabError> {
     if !layout.folder().exists() {
-        return Ok(());
+        return kernel::restore();
     }
     let spec = record(layout).map(|record| record.spec).unwrap_or_default();
-    tear_down(layout, spec.machines())
+    tear_down(layout, spec.machines())?;
+    kernel::restore()
 }
 
 pub(super) fn record(layout: &Layout) -> Option<Record> {
