@@ -13,6 +13,7 @@ mod pct;
 mod power;
 mod pvesh;
 mod qm;
+mod qm_check;
 mod qm_set;
 mod resources;
 mod task;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::agent;
 use super::config::Config;
 use super::error::PveError;
 use super::hook_call::{HookCall, Phase};
@@ -15,6 +14,7 @@ use super::node::{Kind, Node};
 use super::resources::startup_order;
 use super::say;
 use super::task::{self, Show};
+use super::{agent, qm_set};
 use crate::lab::control::QemuStatus;
 
 /// What a task does.
@@ -30,6 +30,11 @@ pub(super) enum Job {
     },
     StopAll {
         timeout_seconds: u64,
+    },
+    Resize {
+        vmid: u32,
+        disk: String,
+        size: String,
     },
     /// Only the hook call that such a task makes.
     Event {
@@ -89,6 +94,7 @@ impl Job {
                 stop_all(node, *timeout_seconds);
                 Ok(())
             }
+            Self::Resize { vmid, disk, size } => qm_set::grow(node, *vmid, disk, size),
             Self::Event {
                 vmid,
                 phase,

@@ -1,7 +1,7 @@
 //! `qm set`, `resize`, `unlock`: changes of a guest's configuration.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::os::unix::fs::PermissionsExt;
 
 use super::arguments::Arguments;
 use super::config::Config;
@@ -9,8 +9,10 @@ use super::error::PveError;
 use super::lock::{Teller, WAIT, lock};
 use super::machine::Machines;
 use super::node::{Kind, Node};
-use super::qm::usage;
-use super::{resources, say};
+use super::power::Job;
+use super::qm_check::checked;
+use super::task::{self, Show};
+use super::{resources, say, warn};
 
 /// What a running guest takes only at its next start.
 const PENDING: [&str; 9] = [
@@ -22,12 +24,11 @@ const OF_THE_CALL: [&str; 4] = ["digest", "skiplock", "force", "background_delay
 
 pub(super) fn set(node: &Node, vmid: u32, arguments: &Arguments) -> Result<(), PveError> {
     let options = &arguments.options;
-    let changes: Vec<(&String, &String)> = options
-        .iter()
-        .filter(|(key, _)| !OF_THE_CALL.contains(&key.as_str()))
-        .collect();
-    for (key, value) in &changes {
-        check(node, key, value)?;
+    let mut changes = BTreeMap::new();
+    for (key, value) in options {
+        if !OF_THE_CALL.contains(&key.as_str()) {
+            changes.insert(key, checked(node, key, value)?);
+        }
     }
     if changes.is_empty() {
         return Err(PveError::usage("no options specified"));
@@ -54,7 +55,7 @@ pub(super) fn set(node: &Node, vmid: u32, arguments: &Arguments) -> Result<(), P
         .collect();
     say(&format!("update VM {vmid}: {}", told.join(" ")));
     for (key, value) in changes {
-        apply(&mut config, key, value, running);
+        apply(&mut config, key, &value, running);
     }
     node.write_config(Kind::Qemu, vmid, &config)
 }
@@ -111,66 +112,58 @@ fn encode(line: &str) -> String {
     })
 }
 
-/// What Proxmox refuses before it looks at the guest, of what Phoenix may send.
-fn check(node: &Node, key: &str, value: &str) -> Result<(), PveError> {
-    let usage = usage("set");
-    let wrong = |text: String| Err(PveError::Parameter(format!("{key}: {text}\n{usage}")));
-    match key {
-        "cores" | "sockets" => match value.parse::<i64>() {
-            Err(_) => wrong(format!("type check ('integer') failed - got '{value}'")),
-            Ok(..1) => wrong("value must have a minimum value of 1".to_owned()),
-            Ok(_) => Ok(()),
-        },
-        "memory" if value.parse::<u64>().is_ok_and(|mib| mib < 16) => wrong(
-            "invalid format - format error\nmemory.current: value must have a minimum value of 16\n"
-                .to_owned(),
-        ),
-        "onboot" | "protection" if !matches!(value, "0" | "1") => {
-            wrong(format!("type check ('boolean') failed - got '{value}'"))
-        }
-        "startup" if !startup_is_valid(value) => {
-            wrong("invalid format - unable to parse startup options\n".to_owned())
-        }
-        "hookscript" => check_hookscript(node, value),
-        _ => Ok(()),
-    }
-}
-
-fn startup_is_valid(value: &str) -> bool {
-    value.split(',').all(|part| {
-        let number = part.split_once('=').map_or(part, |(key, number)| {
-            if ["order", "up", "down"].contains(&key) {
-                number
-            } else {
-                ""
-            }
-        });
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
-fn check_hookscript(node: &Node, volume: &str) -> Result<(), PveError> {
-    let Some(path) = node.snippet(volume) else {
-        let text = format!("hookscript: unable to parse volume ID '{volume}'");
-        return Err(PveError::died(255, text));
-    };
-    // A link is followed; a dangling one counts as missing.
-    let Ok(metadata) = path.metadata() else {
-        let text = format!("hookscript: script '{}' does not exist", path.display());
-        return Err(PveError::died(2, text));
-    };
-    if metadata.permissions().mode() & 0o111 == 0 {
-        let text = format!("hookscript: script '{}' is not executable", path.display());
-        return Err(PveError::died(255, text));
-    }
-    Ok(())
-}
-
+/// `qm resize`: the task's failure is told, the tool itself ends with 0 (recorded).
 pub(super) fn resize(node: &Node, vmid: u32, arguments: &Arguments) -> Result<(), PveError> {
+    let usage = "qm disk resize <vmid> <disk> <size> [OPTIONS]";
     let [_, disk, size] = arguments.words.as_slice() else {
-        let text = format!("400 not enough arguments\n{}", usage("resize"));
-        return Err(PveError::Usage(text));
+        return Err(PveError::Usage(format!(
+            "400 not enough arguments\n{usage}"
+        )));
     };
+    if !is_disk(disk) {
+        return Err(PveError::Parameter(format!(
+            "disk: value '{disk}' does not have a value in the enumeration '{}'\n{usage}",
+            disks().collect::<Vec<_>>().join(", ")
+        )));
+    }
+    if resources::size_bytes(size.trim_start_matches('+')).is_none() {
+        let wrong = "size: value does not match the regex pattern";
+        return Err(PveError::Parameter(format!("{wrong}\n{usage}")));
+    }
+    let job = Job::Resize {
+        vmid,
+        disk: disk.clone(),
+        size: size.clone(),
+    };
+    match task::run(node, "resize", Some(vmid), job, Show::Stdout) {
+        Err(PveError::Task(wrong)) => {
+            warn(&wrong);
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Disks in the order of Proxmox's schema.
+fn disks() -> impl Iterator<Item = String> {
+    let buses = [
+        ("ide", 4),
+        ("scsi", 31),
+        ("virtio", 16),
+        ("sata", 6),
+        ("efidisk", 1),
+        ("tpmstate", 1),
+    ];
+    let numbered = |(bus, count): (&'static str, u32)| (0..count).map(move |n| format!("{bus}{n}"));
+    buses.into_iter().flat_map(numbered)
+}
+
+fn is_disk(name: &str) -> bool {
+    disks().any(|disk| disk == name)
+}
+
+/// The task's work.
+pub(super) fn grow(node: &Node, vmid: u32, disk: &str, size: &str) -> Result<(), PveError> {
     let _held = lock(node, Kind::Qemu, vmid, WAIT, Teller::Task)?;
     let mut config = node.config(Kind::Qemu, vmid)?;
     super::power::check_lock(&config)?;
@@ -183,18 +176,22 @@ pub(super) fn resize(node: &Node, vmid: u32, arguments: &Arguments) -> Result<()
         .unwrap_or("0")
         .to_owned();
     let old_bytes = resources::size_bytes(&old).unwrap_or(0);
-    let wanted = match size.strip_prefix('+') {
-        Some(more) => resources::size_bytes(more).map(|more| old_bytes + more),
-        None => resources::size_bytes(size),
+    let asked = resources::size_bytes(size.trim_start_matches('+')).unwrap_or(0);
+    let wanted = if size.starts_with('+') {
+        old_bytes + asked
+    } else {
+        asked
     };
-    let wanted = wanted.ok_or_else(|| PveError::usage("400 Parameter verification failed."))?;
     if wanted < old_bytes {
         return Err(PveError::died(255, "shrinking disks is not supported"));
     }
+    if wanted == old_bytes {
+        return Ok(());
+    }
+    say("Image resized.");
     let shown = format!("size={}", shown_size(wanted));
-    config
-        .current
-        .insert(disk.clone(), value.replace(&format!("size={old}"), &shown));
+    let value = value.replace(&format!("size={old}"), &shown);
+    config.current.insert(disk.to_owned(), value);
     node.write_config(Kind::Qemu, vmid, &config)
 }
 

@@ -1,0 +1,172 @@
+//! One folder of recordings.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// `steps.json`, and what `hooks.json` says of the scripts.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    pub(crate) precondition: String,
+    pub(crate) steps: Vec<Step>,
+    #[serde(skip)]
+    pub(crate) hooks: Vec<Hook>,
+}
+
+/// A step; only `cmd` steps are replayed, others may change files.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Step {
+    pub(crate) n: u32,
+    #[serde(default)]
+    pub(crate) label: String,
+    #[serde(default)]
+    pub(crate) note: String,
+    #[serde(default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) argv: Vec<String>,
+    #[serde(default)]
+    pub(crate) background: bool,
+    #[serde(default)]
+    pub(crate) exit: i32,
+    #[serde(default)]
+    pub(crate) stdout: Value,
+    #[serde(default)]
+    pub(crate) stderr: Value,
+    #[serde(default)]
+    pub(crate) config_change: BTreeMap<String, Change>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Change {
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
+}
+
+/// A recorded hook call, as far as it tells what lay on the node.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Hook {
+    pub(crate) argv: Vec<String>,
+    #[serde(default)]
+    pub(crate) config: String,
+    #[serde(default)]
+    pub(crate) script_does: Value,
+    #[serde(default)]
+    pub(crate) during_step: Value,
+    #[serde(default)]
+    pub(crate) config_owner: String,
+}
+
+impl Recording {
+    /// Every folder with a `steps.json`, by name.
+    pub(crate) fn all(folder: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut recordings: Vec<Self> = entries
+            .flatten()
+            .filter_map(|entry| Self::read(&entry.path()))
+            .collect();
+        recordings.sort_by(|one, other| one.name.cmp(&other.name));
+        recordings
+    }
+
+    fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(folder.join("steps.json")).ok()?;
+        let mut recording: Self = serde_json::from_str(&text).unwrap();
+        if let Ok(text) = std::fs::read_to_string(folder.join("hooks.json")) {
+            recording.hooks = serde_json::from_str(&text).unwrap();
+        }
+        Some(recording)
+    }
+
+    /// The name of the recorded node, from the first path of a configuration or of the API.
+    pub(crate) fn node(&self) -> String {
+        let paths = self.steps.iter().flat_map(|step| step.config_change.keys());
+        let of_config = paths
+            .filter_map(|path| path.strip_prefix("/etc/pve/nodes/"))
+            .find_map(|rest| rest.split('/').next());
+        of_config.unwrap_or("pvetest").to_owned()
+    }
+
+    /// The first configuration of a guest that the recording knows, however it tells it.
+    pub(crate) fn first_config(&self, vmid: u32) -> Option<String> {
+        let file = format!("/qemu-server/{vmid}.conf");
+        let of_change = self.steps.iter().find_map(|step| {
+            let (_, change) = step
+                .config_change
+                .iter()
+                .find(|(path, _)| path.ends_with(&file))?;
+            Some(change.before.clone())
+        });
+        match of_change {
+            Some(before) => before,
+            None => self
+                .config_of_hook(vmid)
+                .or_else(|| self.config_of_output(vmid)),
+        }
+    }
+
+    fn config_of_hook(&self, vmid: u32) -> Option<String> {
+        let vmid = vmid.to_string();
+        let mut hooks = self.hooks.iter();
+        let node = self.node();
+        let found = hooks.find(|hook| {
+            hook.argv.get(1) == Some(&vmid) && !hook.config.is_empty() && hook.config_owner == node
+        });
+        found.map(|hook| hook.config.clone())
+    }
+
+    /// `qm config` without anything pending prints the file but for hidden values and the description.
+    fn config_of_output(&self, vmid: u32) -> Option<String> {
+        let wanted = ["qm".to_owned(), "config".to_owned(), vmid.to_string()];
+        let step = self
+            .steps
+            .iter()
+            .find(|step| step.argv == wanted && step.exit == 0)?;
+        let lines = step.stdout.as_str()?.lines();
+        let kept = lines.filter(|line| !line.starts_with("description:"));
+        Some(kept.fold(String::new(), |text, line| text + line + "\n"))
+    }
+
+    /// Whether the guest ran before step `n`, told by what that one and later ones say; none when
+    /// nothing does.
+    pub(crate) fn ran_before(&self, vmid: u32, n: u32) -> Option<bool> {
+        let id = vmid.to_string();
+        for step in self
+            .steps
+            .iter()
+            .filter(|step| step.n >= n && step.kind == "cmd")
+        {
+            let words: Vec<&str> = step.argv.iter().map(String::as_str).collect();
+            let stdout = step.stdout.as_str().unwrap_or_default();
+            let stderr = step.stderr.as_str().unwrap_or_default();
+            match words.as_slice() {
+                ["qm", "start", of, ..] if *of == id && step.exit == 0 => return Some(false),
+                ["qm", "start", of, ..] if *of == id && stderr.contains("already running") => {
+                    return Some(true);
+                }
+                ["qm", "status", of, ..] if *of == id && step.exit == 0 => {
+                    return Some(!stdout.contains("status: stopped"));
+                }
+                ["qm", "shutdown" | "reboot" | "suspend" | "reset", of, ..] if *of == id => {
+                    return Some(!stderr.contains("not running"));
+                }
+                ["qm", "guest" | "agent", .., of, _] if *of == id && step.exit == 0 => {
+                    return Some(true);
+                }
+                _ => {}
+            }
+        }
+        let told = |word: &str| {
+            let mut clauses = self.precondition.split([';', ',']);
+            clauses.any(|clause| clause.contains(&id) && clause.contains(word))
+        };
+        match (told("running"), told("stopped")) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Which recorded steps Phoenix itself may send, and why the others are not replayed.
+
+use crate::recording::Step;
+
+/// The table: why a command line is not one of Phoenix's, or cannot be replayed here.
+pub(crate) fn skip(step: &Step) -> Option<&'static str> {
+    let words: Vec<&str> = step.argv.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [
+            "qm" | "pvesh",
+            "guest",
+            "exec" | "exec-status" | "passwd",
+            ..,
+        ] => Some("Phoenix speaks to the agent's socket itself"),
+        ["qm", "guest" | "agent", ..] => Some("needs a guest: shown by lab_node"),
+        ["qm", "clone" | "create" | "destroy" | "template", ..] => {
+            Some("guests are made and destroyed by later verbs")
+        }
+        ["qm", "cloudinit", ..] => Some("Phoenix leaves the cloud-init image to Proxmox"),
+        ["qm", "status", .., "--verbose"] => Some("load figures of a real QEMU"),
+        ["qm", "pending", ..] => Some("Phoenix reads the configuration file"),
+        ["qm", "shutdown" | "reboot", _, "--timeout", ..] => {
+            Some("a guest's own pace: shown by lab_node")
+        }
+        ["qm", ..] => None,
+        ["pvesh", "get", path, ..] => skip_get(path, step),
+        ["pvesh", "create", path, ..] if path.contains("/status/start") => words
+            .contains(&"--nosuch")
+            .then_some("an option Phoenix does not send"),
+        ["pvesh", ..] => Some("API writes that Phoenix makes by qm, or in later verbs"),
+        ["pct", ..] => Some("containers: the lab holds none yet"),
+        ["vzdump" | "lxc-info", ..] => Some("Phoenix sends no backups and no lxc tools"),
+        _ => Some("not a Proxmox tool"),
+    }
+}
+
+fn skip_get(path: &str, step: &Step) -> Option<&'static str> {
+    if !step.argv.iter().any(|word| word == "json") {
+        return Some("Phoenix asks for JSON");
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        ["cluster", "nextid"]
+        | ["no", "such"]
+        | ["nodes", _, "qemu", _, "config"]
+        | ["nodes", _, "qemu", _, "status", "current"]
+        | ["nodes", "other" | "nonode", ..]
+        | ["cluster", "ha" | "config", ..] => None,
+        ["cluster", "resources"] | ["nodes", _, "qemu"] | ["nodes"] => {
+            Some("lists every guest of the rig, most of which are not in the recording")
+        }
+        ["nodes", _, "tasks", ..] | ["cluster", "tasks"] => Some("tasks of earlier scenarios"),
+        _ => Some("API paths that Phoenix does not ask"),
+    }
+}
