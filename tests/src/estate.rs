@@ -37,6 +37,20 @@ pub enum EstateError {
     NotConverged { seconds: u64, status: String },
 }
 
+/// Everything the demo's configuration makes in the Swarm, and nothing twice; see [`Estate::swarm_state`].
+pub const DEMO_STATE: [&str; 10] = [
+    "config dev1_hello_greeting",
+    "config production_hello_greeting",
+    "network dev1_hello_inside",
+    "network production_hello_inside",
+    "node vm1001/Ready/Leader",
+    "node vm1002/Ready/",
+    "service dev1_hello_model/replicated/1/1",
+    "service dev1_hello_web/replicated/1/1",
+    "service production_hello_model/replicated/1/1",
+    "service production_hello_web/replicated/1/1",
+];
+
 /// The folder with the demo's configuration.
 pub fn demo_configuration() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/phoenix")
@@ -170,6 +184,54 @@ impl Estate {
             }
             std::thread::sleep(Duration::from_millis(300));
         }
+    }
+}
+
+impl Estate {
+    /// What the Swarm holds, one line each, sorted: nodes, services with their running tasks, networks and configs.
+    ///
+    /// # Errors
+    /// The manager's Docker does not answer.
+    pub fn swarm_state(&self) -> Result<Vec<String>, EstateError> {
+        const LISTS: [(&str, &str); 4] = [
+            (
+                "node",
+                "node ls --format {{.Hostname}}/{{.Status}}/{{.ManagerStatus}}",
+            ),
+            (
+                "service",
+                "service ls --format {{.Name}}/{{.Mode}}/{{.Replicas}}",
+            ),
+            (
+                "network",
+                "network ls --filter label=com.docker.stack.namespace --format {{.Name}}",
+            ),
+            ("config", "config ls --format {{.Name}}"),
+        ];
+        let manager = self.0.guest(1001);
+        let mut state = Vec::new();
+        for (kind, words) in LISTS {
+            let output = manager.docker(words)?;
+            state.extend(output.lines().map(|line| format!("{kind} {line}")));
+        }
+        state.sort();
+        Ok(state)
+    }
+
+    /// Requests other than GET and HEAD that the guests' engines got so far.
+    pub fn docker_writes(&self) -> Vec<String> {
+        [1001, 1002]
+            .map(|vmid| self.0.guest(vmid).docker_writes())
+            .concat()
+    }
+
+    /// Sends SIGKILL to every process of the worker. systemd starts it again.
+    ///
+    /// # Errors
+    /// The node is off.
+    pub fn kill_worker(&self) -> Result<(), EstateError> {
+        let script = "systemctl kill --signal=KILL phoenix-worker.service";
+        Ok(self.0.node().sh(script).map(drop)?)
     }
 }
 
