@@ -212,3 +212,20 @@ fn progress_is_read_from_a_line_on() {
     let after = guest.ask(&json!({"job_status": {"job": "job", "after": 1}}));
     assert_eq!(after["ok"]["job_status"]["progress"], json!([]));
 }
+
+#[test]
+fn the_next_job_starts_as_soon_as_the_result_of_the_last_is_read() {
+    let guest = Guest::new();
+    let _engine =
+        guest.engine(|_| Says::Json(200, json!({"Swarm": {"LocalNodeState": "inactive"}})));
+    // Each start comes while the process before it may still be ending.
+    for index in 0..30 {
+        assert!(guest.work(&format!("job-{index}"), &leave())["succeeded"].is_object());
+    }
+    // A process that hangs after its result does not keep others out either.
+    let folder = guest.path(&format!("{JOBS}/hangs"));
+    guest.write(&format!("{JOBS}/hangs/result.json"), r#""lost""#);
+    let lock = std::fs::File::create(folder.join("lock")).unwrap();
+    let _lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
+    assert!(guest.work("next", &leave())["succeeded"].is_object());
+}

@@ -25,11 +25,12 @@ pub fn status(paths: &Paths, job: &JobName, after: usize) -> JobStatus {
     }
 }
 
-/// The jobs whose runner lives.
+/// The jobs that work. One whose result stands has done its work, also while its process still ends: the
+/// next job may start as soon as the hypervisor has read the result.
 pub fn running(paths: &Paths) -> Vec<RunningJob> {
     let mut jobs: Vec<RunningJob> = JobFolder::all(paths)
         .iter()
-        .filter(|folder| folder.is_running())
+        .filter(|folder| folder.is_running() && !folder.result().exists())
         .map(described)
         .collect();
     jobs.sort_by(|left, right| left.job.cmp(&right.job));
