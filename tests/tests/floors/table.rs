@@ -63,7 +63,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("guest-agent", "stack::error", 1),
     on("guest-agent", "stack::fault", 0),
     on("guest-agent", "stack::files", 0),
-    on("guest-agent", "stack::health", 0),
+    on("guest-agent", "stack::health", 2),
     on("guest-agent", "stack::interpolate", 0),
     on("guest-agent", "stack::live", 0),
     on("guest-agent", "stack::load", 0),
@@ -107,6 +107,8 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "worker::intent", 0),
     on("hook", "worker::task", 3),
     on("tests", "bin", 4),
+    on("tests", "demo", 3),
     on("tests", "doubles", 2),
+    on("tests", "estate", 3),
     on("tests", "lab", 2),
 ];
