@@ -207,13 +207,17 @@ impl Fault {
             },
             Self::UnsupportedVersion { .. } => "leave `version` out, or write \"3.0\" to \"3.13\"".to_owned(),
             Self::BadVariable { .. } => "write `$$` for a plain `$`".to_owned(),
+            Self::BadFormat {
+                wanted: "a duration",
+                ..
+            } => "write a unit, such as 10s or 1m30s".to_owned(),
+            Self::WrongType { wanted, .. } if wanted.contains("duration") => {
+                "write a unit, such as 10s or 1m30s".to_owned()
+            }
             Self::WrongType { wanted, found }
                 if wanted.contains("string") && matches!(*found, "a boolean" | "a number" | "a date") =>
             {
                 "put it in quotes".to_owned()
-            }
-            Self::BadFormat { wanted, .. } if wanted.contains("duration") => {
-                "write a unit, such as 10s or 1m30s".to_owned()
             }
             Self::NoImage => "a stack cannot build, name an image".to_owned(),
             Self::FileNotGiven { .. } => {

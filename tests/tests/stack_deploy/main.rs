@@ -41,7 +41,7 @@ fn a_stack_lives_its_life() {
         let Some(manager) = Manager::up(suite) else {
             return;
         };
-        let mut spec = manager.spec("dev1_shop", SHOP);
+        let mut spec = manager::spec("dev1_shop", SHOP);
         spec.files = manager::files(&[("shop.ini", "first"), ("key", "canary-key")]);
 
         // The plan names every part and shows no secret.
@@ -161,7 +161,7 @@ fn failures_have_their_reason() {
     };
     let missing =
         "services: {web: {image: \"192.168.77.254:5000/none:1\"}, ok: {image: \"${IMAGE}\"}}";
-    let mut spec = manager.spec("bad", missing);
+    let mut spec = manager::spec("bad", missing);
     spec.wait_seconds = 8;
     let (report, said) = manager.deploy(&spec);
     let error = report.unwrap_err();
@@ -211,7 +211,7 @@ fn failures_have_their_reason() {
             "file \"./c.txt\" was not given",
         ),
     ] {
-        let error = manager.deploy(&manager.spec("x", compose)).0.unwrap_err();
+        let error = manager.deploy(&manager::spec("x", compose)).0.unwrap_err();
         let text = phoenix_common::log::Chain(&error).to_string();
         assert!(text.contains(wanted), "{text}");
     }
@@ -244,7 +244,7 @@ fn a_stack_of_the_docker_cli_is_adopted() {
             )
             .unwrap();
         manager.docker("stack deploy -c /root/shop/compose.yml dev1_shop");
-        let mut spec = manager.spec("dev1_shop", &compose);
+        let mut spec = manager::spec("dev1_shop", &compose);
         spec.files = manager::files(&[("shop.ini", "first")]);
         assert_eq!(manager.plan(&spec).unwrap().changes, [], "{suite}");
         let (report, _) = manager.deploy(&spec);

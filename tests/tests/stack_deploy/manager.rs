@@ -46,31 +46,6 @@ impl Manager {
         self.lab.guest(1001)
     }
 
-    /// A stack with the variables the tests' compose files use.
-    pub(crate) fn spec(&self, namespace: &str, compose: &str) -> StackSpec {
-        let variables = [
-            ("IMAGE", IMAGE),
-            ("VERSION", "1"),
-            ("PASSWORD", "canary-password"),
-        ];
-        StackSpec {
-            namespace: namespace.to_owned(),
-            compose: ComposeText {
-                path: "compose.yml".to_owned(),
-                text: compose.to_owned(),
-            },
-            variables: variables
-                .map(|(name, value)| (name.to_owned(), Secret::new(value)))
-                .into(),
-            files: Vec::new(),
-            placement: PlacementSpec::default(),
-            compat: Compat::Extended,
-            resolve_image: ResolveImage::Changed,
-            pinned_to: None,
-            wait_seconds: 60,
-        }
-    }
-
     pub(crate) fn plan(&self, spec: &StackSpec) -> Result<StackPlan, StackError> {
         self.runtime.block_on(stack::plan(&self.engine, spec))
     }
@@ -161,4 +136,29 @@ pub(crate) fn files(files: &[(&str, &str)]) -> Vec<StackFile> {
 pub(crate) fn set(spec: &mut StackSpec, variable: &str, value: &str) {
     spec.variables
         .insert(variable.to_owned(), Secret::new(value));
+}
+
+/// A stack with the variables the tests' compose files use.
+pub(crate) fn spec(namespace: &str, compose: &str) -> StackSpec {
+    let variables = [
+        ("IMAGE", IMAGE),
+        ("VERSION", "1"),
+        ("PASSWORD", "canary-password"),
+    ];
+    StackSpec {
+        namespace: namespace.to_owned(),
+        compose: ComposeText {
+            path: "compose.yml".to_owned(),
+            text: compose.to_owned(),
+        },
+        variables: variables
+            .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+            .into(),
+        files: Vec::new(),
+        placement: PlacementSpec::default(),
+        compat: Compat::Extended,
+        resolve_image: ResolveImage::Changed,
+        pinned_to: None,
+        wait_seconds: 60,
+    }
 }

@@ -77,10 +77,12 @@ impl Check<'_> {
             .filter(|shape| self.offered(shape))
             .map(describe)
             .collect();
+        let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut path = path;
         let fault = if wanted.is_empty() {
-            let key = path.rsplit('.').next().unwrap_or(path).to_owned();
+            path = parent;
             Fault::UnknownKey {
-                key,
+                key: key.to_owned(),
                 known: KnownAs::ComposeOnly,
             }
         } else {
@@ -156,7 +158,7 @@ impl Check<'_> {
         for entry in &map.entries {
             let below = join(path, &entry.key);
             match object.keys.iter().find(|key| key.name == entry.key) {
-                Some(key) if self.key_fits(key, entry, &below) => {
+                Some(key) if self.key_fits(key, entry, path) => {
                     self.node(&entry.node, key.shape, &below);
                 }
                 Some(_) => {}
