@@ -99,6 +99,37 @@ fn requests_wait_for_an_agent_that_is_away(guest: &Guest) {
     assert_eq!(next.ask("guest-ping", &Value::Null).unwrap(), json!({}));
 }
 
+#[test]
+fn agents_can_be_forbidding_and_hostile() {
+    let spec = LabSpec::new().guest(1001, Bookworm);
+    let Some(lab) = Lab::for_test(&spec) else {
+        return;
+    };
+    let guest = lab.guest(1001);
+    guest.block_agent_commands("guest-exec").unwrap();
+    let blocked = guest.qga().unwrap();
+    let seconds = Duration::from_secs(5);
+    let refusal = { blocked }.exec(&["/bin/true"], seconds).unwrap_err();
+    assert!(refusal.to_string().contains("disabled"), "{refusal}");
+    guest.block_agent_commands("").unwrap();
+    assert!(
+        guest
+            .qga()
+            .unwrap()
+            .exec(&["/bin/true"], seconds)
+            .unwrap()
+            .success()
+    );
+
+    let hostile = guest.answer_as_agent(vec![b'x'; 1 << 20]).unwrap();
+    let mut open = connect(&guest, 2);
+    open.send(b"{\"execute\":\"guest-ping\"}\n").unwrap();
+    // A megabyte without a line end.
+    assert!(open.read_until(b'\n').is_err());
+    drop((open, hostile));
+    guest.wait_agent().unwrap();
+}
+
 fn the_connection_ends_with_qemu(guest: &Guest) {
     let mut open = connect(guest, 10);
     open.sync().unwrap();

@@ -9,6 +9,7 @@
 //! # Ok::<(), phoenix_tests::lab::LabError>(())
 //! ```
 
+mod agent_faults;
 mod apt_sources;
 mod cache;
 mod cgroup;
@@ -44,6 +45,7 @@ mod up;
 use std::process::Child;
 use std::time::Duration;
 
+pub use agent_faults::HostileAgent;
 pub use cgroup::World;
 pub use error::LabError;
 pub use handle::Guest;

@@ -1,6 +1,7 @@
 //! Bringing a lab up, finding one that is up, and taking one down.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -112,7 +113,8 @@ fn spawn(layout: &Layout, owned: bool) -> Result<Child, LabError> {
 
 fn wait_up(layout: &Layout, child: &mut Child) -> Result<(), LabError> {
     let deadline = Deadline::after(Duration::from_secs(20));
-    while !layout.control().exists() {
+    // The file is there a moment before anybody listens.
+    while UnixStream::connect(layout.control()).is_err() {
         let ended = matches!(child.try_wait(), Ok(Some(_)));
         if ended || deadline.has_passed() {
             let log = fs::read_to_string(layout.log()).unwrap_or_default();
