@@ -61,7 +61,7 @@ fn labels_are_set(estate: &Estate) {
     let labels = estate
         .0
         .guest(1001)
-        .docker("node inspect vm1002 --format {{json(.Spec.Labels)}}")
+        .sh("docker node inspect vm1002 --format '{{json .Spec.Labels}}'")
         .unwrap();
     let labels: Value = serde_json::from_str(&labels).unwrap();
     assert_eq!(labels["gpu"], "true");

@@ -42,7 +42,7 @@ impl Moment {
             ),
             Self::NetworkCreated => (
                 1001,
-                "docker network ls -q --filter label=com.docker.stack.namespace 2>/dev/null | grep -q . && { pkill -KILL -f 'phoenix-guest-agent job-run'; echo yes; } || true",
+                "docker network ls -q --filter label=com.docker.stack.namespace 2>/dev/null | grep -q . && { pkill -KILL -f 'phoenix-guest-agent [j]ob-run'; echo yes; } || true",
             ),
         }
     }
