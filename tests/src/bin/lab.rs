@@ -128,6 +128,7 @@ fn run(verb: Verb) -> Result<ExitCode, LabError> {
             for suite in suites {
                 say(&lab::tree(suite)?.display().to_string());
             }
+            say(&lab::registry_program()?.display().to_string());
         }
         Verb::Check => lab::check()?,
         Verb::Demo => return Ok(demo()),

@@ -56,7 +56,7 @@ pub use node::{Node, packages};
 pub use process::Process;
 pub use pve_files::HOOKSCRIPT;
 pub use qga::QgaConnection;
-pub use registry::REGISTRY;
+pub use registry::{REGISTRY, registry_program};
 pub use run::{Ran, Run};
 pub use serve::serve;
 pub use spec::{GATEWAY, GuestSpec, LabSpec, NODE_NAME, NodeSpec};

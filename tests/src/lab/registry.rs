@@ -19,7 +19,10 @@ use super::{cache, host};
 pub const REGISTRY: &str = "192.168.77.254:5000";
 
 /// The registry's program, fetched when the cache has none.
-pub(super) fn program() -> Result<PathBuf, LabError> {
+///
+/// # Errors
+/// apt could not fetch the package.
+pub fn registry_program() -> Result<PathBuf, LabError> {
     let inside = Path::new("usr/bin/docker-registry");
     let folder = cache::entry("registry-1", |entry| entry.join(inside).is_file(), fetch)?;
     Ok(folder.join(inside))

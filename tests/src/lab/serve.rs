@@ -160,7 +160,7 @@ impl Server {
         if images.is_empty() {
             return Ok(());
         }
-        let program = blocking(registry::program).await?;
+        let program = blocking(registry::registry_program).await?;
         *self.registry.lock().await = Some(registry::start(&program, &self.layout)?);
         blocking(move || {
             registry::wait()?;

@@ -48,7 +48,7 @@ pub fn fill_cache(spec: &LabSpec) -> Result<(), LabError> {
     }
     if !spec.images.is_empty() {
         tree::tree(super::suite::Suite::of_this_machine())?;
-        registry::program()?;
+        registry::registry_program()?;
     }
     Ok(())
 }
