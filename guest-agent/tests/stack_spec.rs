@@ -316,3 +316,18 @@ networks: {unused: }
     spec.pinned_to = Some("1002".parse().unwrap());
     assert!(!text(&spec).contains("data stays"), "{}", text(&spec));
 }
+
+#[test]
+fn the_version_decides_what_may_stand_there() {
+    let doubled = "services: {web: {image: i, volumes: ['/a:/a', '/a:/a']}}";
+    let old = format!("version: '3.1'\n{doubled}");
+    assert!(refusal(&spec(Compat::Docker, &old)).contains("item 0 and item 1 are equal"));
+    let newer = format!("version: '3.2'\n{doubled}");
+    assert_eq!(refusal(&spec(Compat::Docker, &newer)), "accepted");
+    let two = "version: '2.4'\nservices: {web: {image: i}}";
+    assert_eq!(
+        refusal(&spec(Compat::Extended, two)),
+        "compose.yml:1:10: version: compose file version \"2.4\" is not supported; \
+         leave `version` out, or write \"3.0\" to \"3.13\""
+    );
+}

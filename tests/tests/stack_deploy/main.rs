@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test program: its panic is its report"
 )]
 
@@ -252,5 +253,36 @@ fn a_stack_of_the_docker_cli_is_adopted() {
         assert_eq!(manager.get("8080/file"), "first");
         // And the other way round: its tools remove it.
         manager.docker("stack rm dev1_shop");
+    }
+}
+
+#[test]
+fn killed_after_any_write_the_next_deploy_finishes() {
+    let Some(manager) = Manager::up(Suite::Bookworm) else {
+        return;
+    };
+    let mut spec = manager::spec("dev1_shop", SHOP);
+    spec.files = manager::files(&[("shop.ini", "first"), ("key", "canary-key")]);
+    let names = |kind: &str| {
+        let list = manager.docker(&format!("{kind} ls --format {{{{.Name}}}}"));
+        list.lines()
+            .filter(|name| name.starts_with("dev1_"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    for writes in 1..=5 {
+        manager.deploy_and_die(&spec, writes);
+        let (report, said) = manager.deploy(&spec);
+        report.unwrap_or_else(|error| panic!("after {writes} writes: {error}\n{said:?}"));
+        assert_eq!(names("network"), ["dev1_shop_front"]);
+        assert_eq!(names("config"), ["dev1_shop_shop"]);
+        assert_eq!(names("secret"), ["dev1_shop_key"]);
+        let mut services = names("service");
+        services.sort();
+        assert_eq!(services, ["dev1_shop_side", "dev1_shop_web"]);
+        assert_eq!(manager.get("8080/file"), "first");
+        assert_eq!(manager.plan(&spec).unwrap().changes, []);
+        manager.remove("dev1_shop").unwrap();
+        assert_eq!(manager.left_of("dev1_shop"), "");
     }
 }

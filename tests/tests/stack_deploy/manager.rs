@@ -61,6 +61,26 @@ impl Manager {
         (report, lines)
     }
 
+    /// A deploy whose process dies right after its `writes`th write: in the middle of the next call.
+    pub(crate) fn deploy_and_die(&self, spec: &StackSpec, writes: usize) {
+        let (dies, death) = tokio::sync::oneshot::channel();
+        let mut dies = Some(dies);
+        let mut left = writes;
+        let mut said = |progress: Progress| {
+            if progress.message == "created" {
+                left -= 1;
+                if left == 0 {
+                    dies.take().unwrap().send(()).unwrap();
+                }
+            }
+        };
+        let deploy = stack::deploy(&self.engine, spec, &mut said);
+        let died = self.runtime.block_on(async {
+            tokio::select! { biased; _ = death => true, _ = deploy => false }
+        });
+        assert!(died, "it ended before its write number {writes}");
+    }
+
     pub(crate) fn remove(&self, namespace: &str) -> Result<WorkReport, StackError> {
         let mut said = |_: Progress| {};
         self.runtime

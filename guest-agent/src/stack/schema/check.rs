@@ -24,7 +24,7 @@ impl Check<'_> {
     pub(super) fn node(&mut self, node: &Node, shape: &Shape, path: &str) {
         let fault = match (shape, &node.value) {
             (Shape::Either(alternatives), _) => return self.either(node, alternatives, path),
-            (Shape::Since(_, inner) | Shape::Tolerated(_, inner), _) => {
+            (Shape::Before(_, inner) | Shape::Since(_, inner) | Shape::Tolerated(_, inner), _) => {
                 return self.node(node, inner, path);
             }
             (Shape::Scalar(types), value) => self.scalar(node, *types, value, path),
@@ -97,6 +97,7 @@ impl Check<'_> {
     /// Whether an alternative is on offer at all, whatever the value.
     fn offered(&self, shape: &Shape) -> bool {
         match shape {
+            Shape::Before(before, _) => self.version < *before,
             Shape::Since(since, _) => self.version >= *since,
             Shape::Tolerated(..) => self.compat == Compat::Extended,
             _ => true,
@@ -109,7 +110,9 @@ impl Check<'_> {
             return false;
         }
         match (shape, value) {
-            (Shape::Since(_, inner) | Shape::Tolerated(_, inner), _) => self.takes(inner, value),
+            (Shape::Before(_, inner) | Shape::Since(_, inner) | Shape::Tolerated(_, inner), _) => {
+                self.takes(inner, value)
+            }
             (Shape::Scalar(types), _) => types & type_of(value) != 0,
             (Shape::Port, Value::Text(_) | Value::Integer(_) | Value::Float(_))
             | (Shape::Duration | Shape::Choice(_), Value::Text(_))
@@ -299,7 +302,9 @@ fn describe(shape: &Shape) -> String {
         Shape::List(_) | Shape::Set(_) => "a list".to_owned(),
         Shape::Object(_) | Shape::Dict(_) => "a mapping".to_owned(),
         Shape::Either(shapes) => shapes.iter().map(describe).collect::<Vec<_>>().join(" or "),
-        Shape::Since(_, inner) | Shape::Tolerated(_, inner) => describe(inner),
+        Shape::Before(_, inner) | Shape::Since(_, inner) | Shape::Tolerated(_, inner) => {
+            describe(inner)
+        }
     }
 }
 

@@ -196,9 +196,13 @@ static ULIMIT: Shape = Shape::Either(&[
     }),
 ]);
 
-static VOLUMES: Shape = Shape::List(&VOLUME);
-static VOLUME: Shape = Shape::Either(&[Shape::Scalar(STRING), Shape::Since(2, &LONG_VOLUME)]);
-static LONG_VOLUME: Shape = Shape::Object(&Object {
+/// With the long form, equal items came to be allowed.
+static VOLUMES: Shape = Shape::Either(&[
+    Shape::Before(2, &TEXT_SET),
+    Shape::Since(2, &Shape::List(&VOLUME)),
+]);
+static VOLUME: Shape = Shape::Either(&[Shape::Scalar(STRING), Shape::Object(&LONG_VOLUME)]);
+static LONG_VOLUME: Object = Object {
     keys: &[
         key("type", &TEXT),
         key("source", &TEXT),
@@ -212,7 +216,7 @@ static LONG_VOLUME: Shape = Shape::Object(&Object {
     required: &["type"],
     extensions_since: None,
     open_since: None,
-});
+};
 static BIND_OPTIONS: Shape = Shape::Object(&open(&[key("propagation", &TEXT)]));
 static VOLUME_OPTIONS: Shape =
     Shape::Object(&open(&[key("nocopy", &SWITCH), key("subpath", &TEXT)]));

@@ -24,6 +24,8 @@ pub(super) enum Shape {
     Dict(&'static Dict),
     /// The first alternative whose type fits counts.
     Either(&'static [Shape]),
+    /// An alternative that went with a version.
+    Before(Version, &'static Shape),
     /// An alternative that came with a version.
     Since(Version, &'static Shape),
     /// An alternative that only [`Compat::Extended`](phoenix_common::spec::Compat) takes.
