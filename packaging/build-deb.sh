@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds both Debian packages into dist/ (PROFILE=release) or dist/<profile>/. The hypervisor's package carries
 # the guest's, so the order is: guest agent, its package, hook, its package.
-# The same source gives the same bytes: paths are remapped, times come from SOURCE_DATE_EPOCH (default: the
+# The same source gives the same bytes: paths are remapped (release), times come from SOURCE_DATE_EPOCH (default: the
 # changelog's date), the compressor runs in one thread.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,7 +20,8 @@ if [ "$version" != "$changelog_version" ]; then
 fi
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -l packaging/changelog -S Timestamp)}
 export SOURCE_DATE_EPOCH
-export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=phoenix --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+# Only what is shipped: with these flags another checkout compiles all libraries anew.
+[ "$profile" != release ] || export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=phoenix --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -45,11 +46,13 @@ stage() {
     gzip -9nc packaging/changelog > "$tree/usr/share/doc/$package/changelog.gz"
 }
 
-# library_depends <binary>: what dpkg-shlibdeps finds, as a Depends field.
+# library_depends <binary>: what dpkg-shlibdeps finds, as a Depends field. It wants to see a source package's tree.
 library_depends() {
-    mkdir -p "$work/shlibs/debian"
-    printf 'Source: phoenix\n\nPackage: phoenix\nArchitecture: amd64\n' > "$work/shlibs/debian/control"
-    (cd "$work/shlibs" && dpkg-shlibdeps -O "-e$1") | sed -n 's/^shlibs:Depends=//p'
+    local tree=$work/shlibs/debian binary=debian/phoenix/usr/bin/${1##*/}
+    mkdir -p "$tree/phoenix/DEBIAN" "$tree/phoenix/usr/bin"
+    printf 'Source: phoenix\n\nPackage: phoenix\nArchitecture: amd64\n' > "$tree/control"
+    cp "$1" "$work/shlibs/$binary"
+    (cd "$work/shlibs" && dpkg-shlibdeps -O "-e$binary") | sed -n 's/^shlibs:Depends=//p'
 }
 
 # pack <package> <depends>: control files, checksums, modes, times, then the archive.
