@@ -107,8 +107,14 @@ impl<'run> Run<'run> {
             stack: self.spec.namespace.clone(),
             source: Refusals(refusals),
         })?;
-        let warnings = self.outcome.warnings.iter().map(ToString::to_string);
-        let warnings = warnings.chain(unresolved.iter().map(|text| Untrusted(text).to_string()));
-        Ok((planned, live, warnings.collect()))
+        let mut warnings: Vec<String> = self
+            .outcome
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        warnings.extend(planned.warnings.iter().cloned());
+        warnings.extend(unresolved.iter().map(|text| Untrusted(text).to_string()));
+        Ok((planned, live, warnings))
     }
 }

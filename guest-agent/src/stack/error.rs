@@ -3,12 +3,15 @@
 use std::fmt;
 
 use phoenix_common::untrusted::Untrusted;
-use phoenix_common::wire::FailureKind;
+use phoenix_common::wire::{AgentFailure, FailureKind};
 
 use super::fault::Problems;
 use super::planner::Refusal;
 use crate::docker::error::EngineError;
 use crate::failure::Failure;
+
+/// Most mistakes of one file that are sent.
+const MISTAKES_SHOWN: usize = 50;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
@@ -83,6 +86,24 @@ impl Failure for StackError {
         }
     }
 
+    /// Each mistake is a message of its own.
+    fn into_failure(self) -> AgentFailure {
+        let mut failure = AgentFailure {
+            hint: self.hint(),
+            ..crate::failure::failure(self.kind(), &self)
+        };
+        let each: Vec<String> = match &self {
+            Self::Input { source, .. } => source.0.iter().map(ToString::to_string).collect(),
+            Self::Refused { source, .. } => source.0.iter().map(ToString::to_string).collect(),
+            _ => return failure,
+        };
+        failure.messages.truncate(1);
+        failure
+            .messages
+            .extend(each.into_iter().take(MISTAKES_SHOWN));
+        failure
+    }
+
     fn hint(&self) -> Option<String> {
         match self {
             Self::NotManager => Some("deploy through a manager of the Swarm".to_owned()),
@@ -91,5 +112,30 @@ impl Failure for StackError {
             }
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::fault::{Fault, Problem};
+
+    #[test]
+    fn each_mistake_is_a_message() {
+        let problem = |path: &str| Problem::of(path, Fault::NoImage);
+        let error = StackError::Input {
+            stack: "s".into(),
+            source: Problems(vec![problem("services.a"), problem("services.b")]),
+        };
+        let failure = error.into_failure();
+        assert_eq!(failure.kind, FailureKind::Input);
+        assert_eq!(
+            failure.messages,
+            [
+                "the compose file of stack s cannot be used",
+                "services.a: no image; a stack cannot build, name an image",
+                "services.b: no image; a stack cannot build, name an image",
+            ]
+        );
     }
 }

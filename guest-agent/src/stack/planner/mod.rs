@@ -1,6 +1,7 @@
 //! From what shall be and what is to the writes between them. Pure.
 
 mod carry;
+mod networks;
 mod objects;
 mod refusal;
 
@@ -44,6 +45,8 @@ pub struct Planned {
     pub steps: Vec<Step>,
     /// Made when all services run: what nothing uses any more.
     pub cleanup: Vec<Step>,
+    /// What differs and is left as it is.
+    pub warnings: Vec<String>,
 }
 
 /// The writes that lead from `live` to `desired`.
@@ -139,7 +142,16 @@ impl Planner<'_> {
                     let operation = Operation::CreateNetwork(spec.clone());
                     self.push(operation, ChangeVerb::Create, Vec::new());
                 }
-                Some(network) if network.is_of(self.namespace.name()) => {}
+                Some(network) if network.is_of(self.namespace.name()) => {
+                    let keys = networks::differences(spec, &network.spec);
+                    if !keys.is_empty() {
+                        let (name, keys) = (&spec.name, keys.join(", "));
+                        self.planned.warnings.push(format!(
+                            "network {name} differs from the file ({keys}) and is left as it is; \
+                             remove the stack first, or give the network another key"
+                        ));
+                    }
+                }
                 Some(_) => self.refusals.push(Refusal::ForeignNetwork {
                     name: spec.name.clone(),
                 }),
