@@ -115,6 +115,19 @@ async fn garbage_and_nesting_are_protocol_errors() {
     }
 }
 
+/// An agent that is restarted while a command is on its way reads the rest of it.
+#[tokio::test]
+async fn a_command_that_arrives_in_part_may_be_sent_again() {
+    let agent = FakeAgent::start(|request| {
+        let text = "JSON parse error, invalid keyword 'q'";
+        let line = json!({ "error": { "class": "GenericError", "desc": text } });
+        is(request, "guest-ping").then(|| Act::Raw(format!("{line}\n").into_bytes()))
+    });
+    let error = agent.client.ping(soon()).await.unwrap_err();
+    assert!(matches!(error, QgaError::Protocol { .. }), "{error}");
+    assert!(error.is_transient());
+}
+
 #[tokio::test]
 async fn a_close_mid_reply_is_closed() {
     let agent = FakeAgent::start(|request| is(request, "guest-ping").then_some(Act::Close));

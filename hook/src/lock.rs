@@ -105,6 +105,12 @@ impl Lock {
     }
 }
 
+/// Whether some process holds the lock. Looks only: who holds it stays written there.
+pub fn is_held(path: &Path) -> bool {
+    File::open(path)
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// A [`Backoff`] never ends; should it do so, waiting has failed.
 fn unreachable_backoff(path: &Path) -> Result<Lock, LockError> {
     Err(LockError::Held {
@@ -174,7 +180,9 @@ mod tests {
             told.starts_with(&format!("pid {pid} (worker), since ")),
             "{told}"
         );
+        assert!(is_held(&path));
         drop(held);
+        assert!(!is_held(&path));
         Lock::try_acquire(&path, "run").unwrap();
     }
 }

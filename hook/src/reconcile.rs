@@ -46,6 +46,8 @@ pub struct Ending {
     pub retry: bool,
     /// Something was refused for safety.
     pub refused: bool,
+    /// The guests that have to move first.
+    pub waits_for: Vec<Vmid>,
     /// How many actions were carried out.
     pub actions_done: usize,
 }
@@ -89,6 +91,7 @@ pub async fn reconcile(
         desired,
         record: new_record(context, order),
         last_waiting: Vec::new(),
+        warnings: Vec::new(),
     };
     run.write_record()?;
     let ending = run.rounds().await?;
@@ -123,6 +126,8 @@ struct Run<'run> {
     desired: Desired,
     record: Record,
     last_waiting: Vec<String>,
+    /// What jobs in guests warned of.
+    warnings: Vec<String>,
 }
 
 impl Run<'_> {
@@ -132,7 +137,7 @@ impl Run<'_> {
             let observed = observe::observe(self.context, &self.desired).await;
             let plan = plan::guest::plan(&self.desired, &observed);
             self.record.seen = seen(&observed);
-            self.record.notices.clone_from(&plan.notices);
+            self.record.notices = [plan.notices.as_slice(), &self.warnings].concat();
             if let Some(ending) = self.ended(&observed, &plan) {
                 return Ok(ending);
             }
@@ -164,6 +169,11 @@ impl Run<'_> {
                 open: open_lines(plan),
                 retry,
                 refused: plan.blocked.iter().any(|blocked| blocked.refused),
+                waits_for: plan
+                    .waiting
+                    .iter()
+                    .filter_map(|waiting| waiting.on)
+                    .collect(),
                 actions_done: self.done(),
             })
         };
@@ -238,6 +248,7 @@ impl Run<'_> {
             open: fatal,
             retry: self.deadline.has_passed(),
             refused: false,
+            waits_for: Vec::new(),
             actions_done: self.done(),
         }))
     }
@@ -260,7 +271,7 @@ impl Run<'_> {
         let result = executor.execute(action).await;
         let error = match &result {
             Ok(report) => {
-                self.record.notices.extend(report.warnings.iter().cloned());
+                self.warnings.extend(report.warnings.iter().cloned());
                 String::new()
             }
             Err(error) => {

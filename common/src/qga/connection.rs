@@ -84,6 +84,13 @@ impl Connection {
                         command: command.name,
                     });
                 }
+                // The agent was restarted while the command was on its way: it got the rest of it.
+                Reply::Error { desc, .. } if desc.starts_with("JSON parse error") => {
+                    return Err(QgaError::Protocol {
+                        command: command.name,
+                        reason: "the agent got a part of the command only".to_owned(),
+                    });
+                }
                 Reply::Error { class, desc } => {
                     return Err(QgaError::AgentError {
                         command: command.name,

@@ -55,7 +55,7 @@ impl Channel {
             tries_left -= 1;
             match self.ask_once(input.clone(), &request.id, deadline).await {
                 Err(ChannelError::Qga {
-                    source: QgaError::ProcessLost { .. },
+                    source: QgaError::ProcessLost { .. } | QgaError::Protocol { .. },
                     ..
                 }) if tries_left > 0 => {}
                 result => return result,

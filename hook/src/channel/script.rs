@@ -87,6 +87,7 @@ fn may_run_again(error: &ChannelError) -> bool {
             source: QgaError::Silent { .. }
                 | QgaError::ProcessLost { .. }
                 | QgaError::Closed { .. }
+                | QgaError::Protocol { .. }
                 | QgaError::LockBusy { .. },
             ..
         }

@@ -1,6 +1,7 @@
 //! `phoenix status [vmid]`: what the last runs left, from the records; guests are only asked by `plan`.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -12,7 +13,7 @@ use serde::Serialize;
 use super::{block_on, complain, print_json, print_line};
 use crate::context::Context;
 use crate::exit_code::Exit;
-use crate::lock::unix_seconds;
+use crate::lock::{self, unix_seconds};
 use crate::observe::host_state;
 use crate::paths::Paths;
 use crate::plan::observed::HostState;
@@ -63,6 +64,10 @@ pub fn run(args: &StatusArgs, paths: &Paths) -> Exit {
             print_json(&serde_json::json!({ "schema_version": 1, "guests": guests }));
             return exit(&guests);
         }
+        if args.watch && std::io::stdout().is_terminal() {
+            // Home, then clear what is below.
+            print_line("\u{1b}[H\u{1b}[J");
+        }
         show(&guests, args.vmid.is_some());
         if !args.watch || guests.iter().all(is_settled) {
             return exit(&guests);
@@ -82,7 +87,7 @@ async fn look(context: &Context, only: Option<Vmid>) -> Vec<GuestStatus> {
             continue;
         }
         let (record, record_error) = match record::read(&context.paths, guest.vmid) {
-            Ok(record) => (record, None),
+            Ok(record) => (record.map(|record| truthful(context, record)), None),
             Err(error) => (None, Some(phoenix_common::log::Chain(&error).to_string())),
         };
         guests.push(GuestStatus {
@@ -98,6 +103,16 @@ async fn look(context: &Context, only: Option<Vmid>) -> Vec<GuestStatus> {
         });
     }
     guests
+}
+
+/// A record says "running" also when its process was killed: then nobody holds the guest's lock.
+fn truthful(context: &Context, mut record: Record) -> Record {
+    let lock = context.paths.guest_lock(record.vmid);
+    if record.outcome == Outcome::Running && !lock::is_held(&lock) {
+        record.outcome = Outcome::Interrupted;
+        record.open = vec!["its process was ended before it was done".to_owned()];
+    }
+    record
 }
 
 fn host_word(state: &Observed<HostState>) -> String {

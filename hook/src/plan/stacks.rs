@@ -38,7 +38,7 @@ pub fn plan(desired: &Desired, observed: &ObservedGuest, plan: &mut Plan) {
                 }
             }
             Some(Observed::Unknown(reason)) => plan.waiting.push(Waiting {
-                on: (via != desired.vmid).then_some(via),
+                on: None,
                 reason: format!("{what}: {reason}"),
             }),
             None => plan.waiting.push(Waiting {

@@ -68,7 +68,7 @@ impl Step<'_> {
         match &self.seen.view {
             Observed::Known((via, view)) => self.in_cluster(*via, view, plan),
             Observed::Unknown(reason) => {
-                wait(plan, (first != self.vmid).then_some(first), reason);
+                wait(plan, None, reason);
                 false
             }
         }
@@ -228,7 +228,7 @@ impl Step<'_> {
             .map(|node| node.manager_address.clone())
             .collect();
         if managers.is_empty() {
-            return wait(plan, Some(via), "no manager of the Swarm is reachable");
+            return wait(plan, None, "no manager of the Swarm is reachable");
         }
         self.remove_own_dead_entries(via, view, None, plan);
         plan.actions.push(Action::SwarmJoin {

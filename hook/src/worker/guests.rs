@@ -3,6 +3,7 @@
 //! Events of one guest are coalesced: the newest wins, a stop ends the work; guests are independent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use phoenix_common::vmid::Vmid;
 
@@ -13,6 +14,10 @@ use crate::event::Event;
 pub struct Batch {
     pub events: Vec<Event>,
     pub arrives: bool,
+    /// How often it was tried without another guest having moved.
+    pub tries: usize,
+    /// Not tried again before this moment.
+    pub not_before: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -20,6 +25,12 @@ pub struct Guests {
     waiting: BTreeMap<Vmid, Batch>,
     running: BTreeMap<Vmid, Batch>,
     known: BTreeSet<String>,
+}
+
+impl Batch {
+    fn is_due(&self, now: Instant) -> bool {
+        self.not_before.is_none_or(|moment| moment <= now)
+    }
 }
 
 impl Guests {
@@ -32,6 +43,7 @@ impl Guests {
     pub fn add(&mut self, event: Event, arrives: bool) {
         self.known.insert(event.id.clone());
         let batch = self.waiting.entry(event.vmid).or_default();
+        batch.not_before = None;
         batch.events.push(event);
         batch.arrives = arrives;
     }
@@ -47,8 +59,27 @@ impl Guests {
         all
     }
 
+    /// Puts a batch that was being worked on back, to be tried again from `until` on, or with the next event.
+    pub fn postpone(&mut self, vmid: Vmid, until: Instant) {
+        let Some(batch) = self.running.remove(&vmid) else {
+            return;
+        };
+        let newer = self.waiting.remove(&vmid);
+        let mut again = Batch {
+            tries: batch.tries + 1,
+            not_before: Some(until),
+            ..batch
+        };
+        if let Some(newer) = newer {
+            again.events.extend(newer.events);
+            again.arrives = newer.arrives;
+            again.not_before = newer.not_before;
+        }
+        self.waiting.insert(vmid, again);
+    }
+
     /// Takes the next guest that waits and is not being worked on, if fewer than `limit` are.
-    pub fn start_next(&mut self, limit: usize) -> Option<(Vmid, Batch)> {
+    pub fn start_next(&mut self, limit: usize, now: Instant) -> Option<(Vmid, Batch)> {
         if self.running.len() >= limit.max(1) {
             return None;
         }
@@ -56,12 +87,17 @@ impl Guests {
         let (vmid, _) = self
             .waiting
             .iter()
-            .filter(|(vmid, _)| !self.running.contains_key(vmid))
+            .filter(|(vmid, batch)| !self.running.contains_key(vmid) && batch.is_due(now))
             .min_by_key(|(_, batch)| oldest(batch))?;
         let vmid = *vmid;
         let batch = self.waiting.remove(&vmid)?;
         self.running.insert(vmid, batch.clone());
         Some((vmid, batch))
+    }
+
+    /// How often the batch that is being worked on was tried before.
+    pub fn tries(&self, vmid: Vmid) -> usize {
+        self.running.get(&vmid).map_or(0, |batch| batch.tries)
     }
 
     /// The work on a guest has ended; its events.
@@ -73,11 +109,11 @@ impl Guests {
         batch
     }
 
-    /// Whether a guest waits that is not being worked on.
-    pub fn anyone_waits(&self) -> bool {
+    /// Whether a guest waits that could be worked on now.
+    pub fn anyone_waits(&self, now: Instant) -> bool {
         self.waiting
-            .keys()
-            .any(|vmid| !self.running.contains_key(vmid))
+            .iter()
+            .any(|(vmid, batch)| !self.running.contains_key(vmid) && batch.is_due(now))
     }
 
     pub fn is_idle(&self) -> bool {
@@ -99,6 +135,10 @@ mod tests {
         Event::new(Vmid::new(vmid).unwrap(), Trigger::PostStart, moment, 1)
     }
 
+    fn now() -> Instant {
+        Instant::now()
+    }
+
     fn ids(batch: &Batch) -> Vec<u64> {
         batch
             .events
@@ -112,15 +152,15 @@ mod tests {
         let mut guests = Guests::default();
         guests.add(event(1002, 1), false);
         guests.add(event(1002, 2), false);
-        let (vmid, batch) = guests.start_next(4).unwrap();
+        let (vmid, batch) = guests.start_next(4, now()).unwrap();
         assert_eq!(ids(&batch), [1, 2]);
         let late = event(1002, 3);
         assert!(guests.is_new(&late));
         guests.add(late.clone(), false);
         assert!(!guests.is_new(&late));
-        assert!(guests.start_next(4).is_none(), "one run per guest");
+        assert!(guests.start_next(4, now()).is_none(), "one run per guest");
         assert_eq!(ids(&guests.finish(vmid)), [1, 2]);
-        assert_eq!(ids(&guests.start_next(4).unwrap().1), [3]);
+        assert_eq!(ids(&guests.start_next(4, now()).unwrap().1), [3]);
     }
 
     #[test]
@@ -129,7 +169,7 @@ mod tests {
         guests.add(event(1001, 9), false);
         guests.add(event(1002, 5), false);
         guests.add(event(1003, 7), false);
-        let mut started = || guests.start_next(2).map(|(vmid, _)| vmid.get());
+        let mut started = || guests.start_next(2, now()).map(|(vmid, _)| vmid.get());
         assert_eq!(
             [started(), started(), started()],
             [Some(1002), Some(1003), None]
@@ -140,13 +180,28 @@ mod tests {
     fn a_stop_takes_everything_of_its_guest() {
         let mut guests = Guests::default();
         guests.add(event(1002, 1), false);
-        guests.start_next(1);
+        guests.start_next(1, now());
         guests.add(event(1002, 2), false);
         guests.add(event(1001, 3), false);
         assert_eq!(ids(&guests.cancel(Vmid::new(1002).unwrap())), [1, 2]);
         assert!(!guests.is_idle());
-        guests.start_next(1);
+        guests.start_next(1, now());
         guests.finish(Vmid::new(1001).unwrap());
         assert!(guests.is_idle());
+    }
+
+    #[test]
+    fn a_postponed_batch_waits_for_its_moment_or_the_next_event() {
+        let mut guests = Guests::default();
+        guests.add(event(1002, 1), false);
+        let (vmid, _) = guests.start_next(1, now()).unwrap();
+        let until = now() + std::time::Duration::from_mins(1);
+        guests.postpone(vmid, until);
+        assert!(!guests.is_idle() && !guests.anyone_waits(now()));
+        assert_eq!(guests.start_next(1, until).unwrap().1.tries, 1);
+        guests.postpone(vmid, until);
+        guests.add(event(1002, 2), false);
+        let (_, batch) = guests.start_next(1, now()).unwrap();
+        assert_eq!((ids(&batch), batch.tries), (vec![1, 2], 2));
     }
 }

@@ -8,9 +8,10 @@ pub mod intent;
 pub mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use phoenix_common::log::Chain;
+use phoenix_common::retry::Backoff;
 use phoenix_common::vmid::Vmid;
 use tokio::task::{AbortHandle, JoinError, JoinSet, LocalSet};
 
@@ -27,6 +28,11 @@ use task::{Finished, work_on};
 
 /// How often the queue is looked at while there is work.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// How long to wait before a guest that waits for a running one is looked at again: ten minutes in all.
+fn pauses() -> impl Iterator<Item = Duration> {
+    Backoff::new(Duration::from_secs(3), Duration::from_mins(1)).take(15)
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -147,11 +153,12 @@ impl Worker {
     }
 
     fn start_tasks(&mut self) {
-        if !self.guests.anyone_waits() {
+        let now = Instant::now();
+        if !self.guests.anyone_waits(now) {
             return;
         }
         let limit = task::parallel(&self.paths);
-        while let Some((vmid, batch)) = self.guests.start_next(limit) {
+        while let Some((vmid, batch)) = self.guests.start_next(limit, now) {
             let trigger = batch
                 .events
                 .last()
@@ -159,6 +166,13 @@ impl Worker {
             let work = work_on(self.paths.clone(), vmid, trigger, batch.arrives);
             self.aborts.insert(vmid, self.tasks.spawn_local(work));
         }
+    }
+
+    fn wake(&self, finished: &Finished) -> Result<(), WorkerError> {
+        for dependent in &finished.wake {
+            self.request(*dependent, &format!("guest {} has moved on", finished.vmid))?;
+        }
+        Ok(())
     }
 
     /// A run that was aborted by [`Self::cancel`] has been seen to; one that panicked must not be tried for ever.
@@ -171,6 +185,7 @@ impl Worker {
             vmid: *vmid,
             outcome: EventOutcome::Failed(text),
             wake: BTreeSet::new(),
+            again: false,
         })
     }
 
@@ -184,12 +199,16 @@ impl Worker {
         };
         let vmid = finished.vmid;
         self.aborts.remove(&vmid);
+        if finished.again
+            && let Some(pause) = pauses().nth(self.guests.tries(vmid))
+        {
+            self.guests.postpone(vmid, Instant::now() + pause);
+            return self.wake(&finished);
+        }
         let batch = self.guests.finish(vmid);
         tracing::info!(vmid = vmid.get(), outcome = ?finished.outcome, "run ended");
         // Before the events are finished: killed in between, the run is repeated and asks again.
-        for dependent in &finished.wake {
-            self.request(*dependent, &format!("guest {vmid} has moved on"))?;
-        }
+        self.wake(&finished)?;
         for event in &batch.events {
             self.queue.finish(event, &finished.outcome)?;
         }

@@ -27,6 +27,8 @@ pub struct Finished {
     pub outcome: EventOutcome,
     /// Guests that waited for this one, to be looked at again.
     pub wake: BTreeSet<Vmid>,
+    /// It waits for a guest that runs: that one may move without any event, so look again by and by.
+    pub again: bool,
 }
 
 /// How many guests are worked on at a time.
@@ -42,6 +44,7 @@ pub async fn work_on(paths: Paths, vmid: Vmid, trigger: String, arrives: bool) -
         vmid,
         outcome,
         wake,
+        again: false,
     };
     let context = match Context::load_for(&paths, vmid) {
         Ok(context) => context,
@@ -57,7 +60,12 @@ pub async fn work_on(paths: Paths, vmid: Vmid, trigger: String, arrives: bool) -
     };
     let order = order(&context, vmid, trigger, arrives);
     match reconcile(&context, &order, &Progress::Journal).await {
-        Ok(ending) => finished(outcome(vmid, &ending), wake(&context, vmid, &ending).await),
+        Ok(ending) => Finished {
+            vmid,
+            outcome: outcome(vmid, &ending),
+            wake: wake(&context, vmid, &ending).await,
+            again: waits_for_a_running_guest(&context, &ending).await,
+        },
         Err(error) => {
             let text = Chain(&error).to_string();
             tracing::error!(vmid = vmid.get(), "{text}");
@@ -92,6 +100,18 @@ fn outcome(vmid: Vmid, ending: &Ending) -> EventOutcome {
             EventOutcome::Failed(text)
         }
     }
+}
+
+async fn waits_for_a_running_guest(context: &Context, ending: &Ending) -> bool {
+    if ending.outcome != Outcome::Waiting || ending.retry {
+        return false;
+    }
+    for vmid in &ending.waits_for {
+        if host_state(context, *vmid).await == Observed::Known(HostState::Running) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Guests whose desired state names this one, if there is news for them: something was done here, or they
