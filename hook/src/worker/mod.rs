@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use phoenix_common::log::Chain;
-use phoenix_common::retry::Backoff;
+use phoenix_common::retry::{Backoff, Deadline};
 use phoenix_common::vmid::Vmid;
 use tokio::task::{AbortHandle, JoinError, JoinSet, LocalSet};
 
@@ -26,6 +26,8 @@ use guests::Guests;
 use intent::{Intent, intent};
 use task::{Finished, work_on};
 
+/// How long to wait for another worker; then systemd starts this one again.
+const PATIENCE: Duration = Duration::from_hours(1);
 /// How often the queue is looked at while there is work.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -47,11 +49,6 @@ pub fn run(paths: &Paths) -> Exit {
     let result = crate::commands::block_on(LocalSet::new().run_until(work(paths)));
     match result {
         Ok(()) => Exit::Converged,
-        // The other one takes up what we would have.
-        Err(WorkerError::Lock(LockError::Held { holder, .. })) => {
-            tracing::info!(holder, "another worker is at work");
-            Exit::Converged
-        }
         Err(error) => {
             tracing::error!("worker: {}", Chain(&error));
             Exit::Failed
@@ -60,7 +57,16 @@ pub fn run(paths: &Paths) -> Exit {
 }
 
 async fn work(paths: &Paths) -> Result<(), WorkerError> {
-    let _only_one = Lock::try_acquire(&paths.worker_lock(), "worker")?;
+    // Ending at once would have the path unit start the next one at once, as long as the queue is not empty.
+    let _only_one = Lock::acquire(
+        &paths.worker_lock(),
+        "worker",
+        Deadline::after(PATIENCE),
+        |holder| {
+            tracing::info!(holder, "another worker is at work: waiting");
+        },
+    )
+    .await?;
     let boot_id = host::boot_id();
     let mut worker = Worker {
         paths: paths.clone(),
