@@ -85,7 +85,22 @@ fn events_are_recorded(estate: &Estate) {
     assert_eq!(unit.trim(), "active");
 }
 
+/// Files of a guest outside of /run, logs and the engine's own that are newer than the marker.
+fn newer_files(estate: &Estate, vmid: u32) -> String {
+    let find = "find / -xdev -newer /root/marker -type f ! -path '/run/*' ! -path '/var/log/*' \
+        ! -path '/var/lib/docker/*' ! -path '/var/lib/containerd/*' ! -path '/var/lib/systemd/*' \
+        ! -path '/tmp/*' ! -path '/proc/*' ! -path '/sys/*' ! -path '/root/marker'";
+    estate.0.guest(vmid).sh(find).unwrap()
+}
+
 fn second_run_writes_nothing(estate: &Estate) {
+    for vmid in [1001, 1002] {
+        estate
+            .0
+            .guest(vmid)
+            .sh("touch /root/marker; sleep 0.05")
+            .unwrap();
+    }
     let before = (versions(estate), estate.docker_writes().len());
     for vmid in [1001, 1002] {
         let ran = estate.phoenix(&format!("run {vmid} post-start")).unwrap();
@@ -99,6 +114,9 @@ fn second_run_writes_nothing(estate: &Estate) {
     assert_eq!(plan.code, 0, "{}", plan.stdout);
     let after = (versions(estate), estate.docker_writes().len());
     assert_eq!(before, after);
+    for vmid in [1001, 1002] {
+        assert_eq!(newer_files(estate, vmid), "");
+    }
 }
 
 fn a_change_by_hand_is_seen_and_mended(estate: &Estate) {

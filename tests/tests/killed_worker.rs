@@ -48,12 +48,18 @@ impl Moment {
     }
 }
 
-fn killed_at(moment: Moment) {
-    let Some(estate) = Estate::for_test() else {
-        return;
-    };
+/// Both guests switched on, with the worker at work.
+fn started() -> Option<Estate> {
+    let estate = Estate::for_test()?;
     estate.start(1001).unwrap();
     estate.start(1002).unwrap();
+    Some(estate)
+}
+
+fn killed_at(moment: Moment) {
+    let Some(estate) = started() else {
+        return;
+    };
     let (vmid, script) = moment.watch();
     let begin = Instant::now();
     // A guest that boots does not answer yet: that is no sign either way.
@@ -67,16 +73,19 @@ fn killed_at(moment: Moment) {
         std::thread::sleep(Duration::from_millis(5));
     }
     estate.kill_worker().unwrap();
-    estate.wait_converged(LIMIT, |_| {}).unwrap();
+    ends_as_undisturbed(&estate, &format!("{moment:?}"));
+}
 
+fn ends_as_undisturbed(estate: &Estate, moment: &str) {
+    estate.wait_converged(LIMIT, |_| {}).unwrap();
     let state = estate.swarm_state().unwrap();
-    assert_eq!(state, DEMO_STATE, "after {moment:?}");
+    assert_eq!(state, DEMO_STATE, "after {moment}");
     let before = estate.docker_writes().len();
     for vmid in [1001, 1002] {
         let ran = estate.phoenix(&format!("run {vmid} post-start")).unwrap();
         assert!(
             ran.stdout.contains("nothing written"),
-            "{moment:?}: {}{}",
+            "{moment}: {}{}",
             ran.stdout,
             ran.stderr
         );
@@ -87,7 +96,7 @@ fn killed_at(moment: Moment) {
         .node()
         .sh("systemctl is-active phoenix-worker.path")
         .unwrap();
-    assert_eq!(unit.trim(), "active", "after {moment:?}");
+    assert_eq!(unit.trim(), "active", "after {moment}");
 }
 
 #[test]
@@ -113,4 +122,23 @@ fn between_swarm_init_and_the_record() {
 #[test]
 fn between_network_and_service() {
     killed_at(Moment::NetworkCreated);
+}
+
+/// Five kills in one estate, at times that a fixed seed gives.
+#[test]
+fn at_five_random_times() {
+    let mut random: u64 = 0x5eed_2026;
+    let Some(estate) = started() else {
+        return;
+    };
+    for _ in 0..5 {
+        // xorshift64: any sequence will do, as long as it is the same one next time.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        std::thread::sleep(Duration::from_millis(500 + random % 4000));
+        // Between two lives there is nobody to kill.
+        let _ = estate.kill_worker();
+    }
+    ends_as_undisturbed(&estate, "five random times");
 }
