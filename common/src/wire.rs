@@ -278,6 +278,9 @@ pub enum Membership {
     Worker {
         node_id: String,
         node_address: String,
+        /// `address:2377` of the managers that the node knows.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        remote_managers: Vec<String>,
     },
     Manager {
         node_id: String,
@@ -317,6 +320,9 @@ pub struct SwarmNode {
 pub struct StackPlan {
     pub changes: Vec<Change>,
     pub warnings: Vec<String>,
+    /// Services that are as declared and do not run so: `web 0/2: no suitable node`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_running: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

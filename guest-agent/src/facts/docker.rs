@@ -70,9 +70,20 @@ pub fn membership(swarm: &Value) -> Result<Membership, String> {
         "active" => Ok(Membership::Worker {
             node_id: text("/NodeID"),
             node_address: text("/NodeAddr"),
+            remote_managers: remote_managers(swarm),
         }),
         other => Err(other.to_owned()),
     }
+}
+
+/// `address:2377` of the managers in the `Swarm` object of `/info`.
+pub fn remote_managers(swarm: &Value) -> Vec<String> {
+    let managers = swarm.get("RemoteManagers").and_then(Value::as_array);
+    let addresses = managers
+        .into_iter()
+        .flatten()
+        .filter_map(|manager| manager.get("Addr")?.as_str());
+    addresses.take(100).map(str::to_owned).collect()
 }
 
 /// A text member by JSON pointer; empty if there is none.
@@ -89,14 +100,15 @@ mod tests {
     #[test]
     fn info_tells_the_membership() {
         let worker = json!({"NodeID": "n", "NodeAddr": "192.0.2.1", "LocalNodeState": "active",
-            "ControlAvailable": false, "Error": "", "RemoteManagers": []});
+            "ControlAvailable": false, "Error": "", "RemoteManagers": [{"Addr": "192.0.2.9:2377"}]});
         let manager = json!({"NodeID": "n", "NodeAddr": "192.0.2.1", "LocalNodeState": "active",
             "ControlAvailable": true, "Error": "", "Cluster": {"ID": "c"}});
         assert_eq!(
             membership(&worker),
             Ok(Membership::Worker {
                 node_id: "n".into(),
-                node_address: "192.0.2.1".into()
+                node_address: "192.0.2.1".into(),
+                remote_managers: vec!["192.0.2.9:2377".into()]
             })
         );
         assert_eq!(

@@ -11,7 +11,7 @@ use super::error::{Refusals, StackError};
 use super::live::Live;
 use super::names::Namespace;
 use super::planner::{Planned, Policy};
-use super::{converge, input, planner, resolve, snapshot};
+use super::{converge, input, planner, resolve, snapshot, status};
 use crate::docker::engine::Engine;
 
 /// How often a plan is made anew because others wrote in between.
@@ -26,9 +26,16 @@ pub async fn plan(engine: &Engine, spec: &StackSpec) -> Result<StackPlan, StackE
     snapshot::check_manager(engine, &run.namespace).await?;
     let (planned, _, warnings) = run.look().await?;
     let steps = planned.steps.into_iter().chain(planned.cleanup);
+    let changes: Vec<_> = steps.map(|step| step.change).collect();
+    let not_running = if changes.is_empty() {
+        status::not_running(engine, &spec.namespace).await?
+    } else {
+        Vec::new()
+    };
     Ok(StackPlan {
-        changes: steps.map(|step| step.change).collect(),
+        changes,
         warnings,
+        not_running,
     })
 }
 

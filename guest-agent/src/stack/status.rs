@@ -47,6 +47,32 @@ pub async fn status(engine: &Engine, name: &str) -> Result<StackStatus, StackErr
     Ok(StackStatus { services })
 }
 
+/// The services whose tasks are not as many as wanted, a line each: `web 0/2: no suitable node`.
+///
+/// # Errors
+/// As [`status`].
+pub async fn not_running(engine: &Engine, name: &str) -> Result<Vec<String>, StackError> {
+    let services = status(engine, name).await?.services;
+    let lacking = services
+        .iter()
+        .filter(|service| service.running < service.desired || !service.error.is_empty());
+    Ok(lacking
+        .map(|service| {
+            let ServiceStatus {
+                name,
+                running,
+                desired,
+                error,
+                ..
+            } = service;
+            match error.as_str() {
+                "" => format!("{name} {running}/{desired}"),
+                error => format!("{name} {running}/{desired}: {error}"),
+            }
+        })
+        .collect())
+}
+
 /// Without the digest: the tag is what people know.
 fn image(spec: &Value) -> String {
     let image = spec

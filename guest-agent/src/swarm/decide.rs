@@ -24,8 +24,10 @@ pub fn init(state: &OwnState) -> Result<Step, SwarmError> {
     match &state.membership {
         Membership::Inactive => Ok(Step::Enter),
         Membership::Manager { .. } => Ok(Step::Nothing),
-        // Never became a member, or was removed from a Swarm whose managers do not know it any more.
-        Membership::Pending => Ok(Step::LeaveThenEnter),
+        // Also an engine that has just started is pending, and a manager without quorum: its Swarm is worth more.
+        Membership::Pending => Err(SwarmError::Broken(
+            "its engine is still joining a Swarm".into(),
+        )),
         Membership::Worker { .. } => Err(SwarmError::InSwarm { role: "a worker" }),
         Membership::Locked => Err(SwarmError::Locked),
         Membership::Error { message } => Err(SwarmError::Broken(message.clone())),
@@ -69,6 +71,7 @@ mod tests {
         Membership::Worker {
             node_id: "n".into(),
             node_address: "192.0.2.2".into(),
+            remote_managers: Vec::new(),
         }
     }
 
@@ -91,7 +94,7 @@ mod tests {
     fn init_never_costs_a_membership() {
         for (membership, wanted) in [
             (Membership::Inactive, Some(Step::Enter)),
-            (Membership::Pending, Some(Step::LeaveThenEnter)),
+            (Membership::Pending, None),
             (manager(), Some(Step::Nothing)),
             (worker(), None),
             (Membership::Locked, None),

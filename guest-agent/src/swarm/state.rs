@@ -26,14 +26,9 @@ pub struct OwnState {
 pub async fn read(engine: &Engine) -> Result<OwnState, SwarmError> {
     let info = engine.get("/info").await?;
     let swarm = info.get("Swarm").unwrap_or(&Value::Null);
-    let managers = swarm.get("RemoteManagers").and_then(Value::as_array);
     Ok(OwnState {
         membership: facts::docker::membership(swarm).map_err(SwarmError::State)?,
-        remote_managers: managers
-            .into_iter()
-            .flatten()
-            .filter_map(|manager| manager.get("Addr")?.as_str().map(str::to_owned))
-            .collect(),
+        remote_managers: facts::docker::remote_managers(swarm),
     })
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::retry::Deadline;
 use phoenix_common::wire::{
-    Answer, Outcome, PROTOCOL_VERSION, RESPONSE_LIMIT_BYTES, Request, RequestBody, Response,
+    Answer, FailureKind, Outcome, PROTOCOL_VERSION, RESPONSE_LIMIT_BYTES, Request, RequestBody,
+    Response,
 };
 
 use super::script::text;
@@ -72,12 +73,17 @@ impl Channel {
         body: RequestBody,
         deadline: Deadline,
     ) -> Result<Answer, ChannelError> {
-        match self.ask(&request(body), deadline).await?.outcome {
+        let vmid = self.vmid();
+        let response = self.ask(&request(body), deadline).await?;
+        match response.outcome {
             Outcome::Ok(answer) => Ok(*answer),
-            Outcome::Err(failure) => Err(ChannelError::Refused {
-                vmid: self.vmid(),
-                failure,
-            }),
+            Outcome::Err(failure) if failure.kind == FailureKind::Protocol => {
+                Err(ChannelError::OtherProtocol {
+                    vmid,
+                    version: response.agent_version,
+                })
+            }
+            Outcome::Err(failure) => Err(ChannelError::Refused { vmid, failure }),
         }
     }
 

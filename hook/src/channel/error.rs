@@ -1,10 +1,15 @@
 //! Why something could not be done over a channel.
 
+use std::fmt;
+
 use phoenix_common::command::CommandError;
 use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{AgentFailure, FailureKind};
+
+/// Most messages of one failure that are shown: a compose file may have many mistakes.
+const MESSAGES_SHOWN: usize = 20;
 
 /// Why a guest could not be asked or served.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +45,13 @@ pub enum ChannelError {
     },
     #[error("phoenix-guest-agent in guest {vmid} answered another request than the one sent")]
     ForeignAnswer { vmid: Vmid },
+    #[error(
+        "phoenix-guest-agent {} in guest {vmid} speaks another protocol",
+        Untrusted(version)
+    )]
+    OtherProtocol { vmid: Vmid, version: String },
     /// The agent answered, with a failure.
-    #[error("phoenix-guest-agent in guest {vmid}: {}", Untrusted(&failure.messages.join(": ")))]
+    #[error("phoenix-guest-agent in guest {vmid}: {}", Said(failure))]
     Refused { vmid: Vmid, failure: AgentFailure },
     #[error("the request for guest {vmid} cannot be written")]
     Request {
@@ -80,6 +90,7 @@ impl ChannelError {
             Self::InstallLost { .. } | Self::NotEntered { .. } => true,
             Self::Refused { failure, .. } => failure.kind == FailureKind::Retryable,
             Self::Pct { .. }
+            | Self::OtherProtocol { .. }
             | Self::AgentMissing { .. }
             | Self::AgentEnded { .. }
             | Self::Answer { .. }
@@ -94,10 +105,19 @@ impl ChannelError {
     }
 }
 
-impl ChannelError {
-    /// Whether the agent found the input wrong: the operator has to change a file.
-    pub fn is_wrong_input(&self) -> bool {
-        matches!(self, Self::Refused { failure, .. } if failure.kind == FailureKind::Input)
+/// A failure in the agent's own words: each message escaped and bounded by itself, then what to do about it.
+struct Said<'failure>(&'failure AgentFailure);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, message) in self.0.messages.iter().take(MESSAGES_SHOWN).enumerate() {
+            let separator = if index == 0 { "" } else { ": " };
+            write!(formatter, "{separator}{}", Untrusted(message))?;
+        }
+        match &self.0.hint {
+            Some(hint) => write!(formatter, "; {}", Untrusted(hint)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -107,7 +127,7 @@ pub enum JobError {
     #[error(transparent)]
     Channel(#[from] ChannelError),
     /// The agent says what and why; see its `messages`, `kind` and `hint`.
-    #[error("guest {vmid}: {}", Untrusted(&failure.messages.join(": ")))]
+    #[error("guest {vmid}: {}", Said(failure))]
     Failed { vmid: Vmid, failure: AgentFailure },
     /// The guest was booted anew: observe and plan again.
     #[error("guest {vmid} was rebooted during {job}")]
@@ -128,6 +148,16 @@ pub enum JobError {
 }
 
 impl JobError {
+    /// Whether the agent refused since it would do harm.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Failed { failure, .. } if failure.kind == FailureKind::Refused)
+    }
+
+    /// Whether only the time ran out.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self, Self::Deadline { .. } | Self::Busy { .. })
+    }
+
     /// Whether observing and planning anew may help without anybody's doing.
     pub fn is_transient(&self) -> bool {
         match self {

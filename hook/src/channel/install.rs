@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use phoenix_common::digest::sha256_hex;
 use phoenix_common::retry::{Backoff, Deadline};
-use phoenix_common::wire::{Answer, Facts, Outcome, RequestBody};
+use phoenix_common::wire::{Answer, Facts, RequestBody};
 
-use super::ask::request;
 use super::package::CarriedPackage;
 use super::push::GuestFile;
 use super::script::Script;
@@ -74,14 +73,10 @@ impl Channel {
 
     /// Asks the agent for its facts.
     pub async fn facts(&self, deadline: Deadline) -> Result<Facts, ChannelError> {
-        let response = self.ask(&request(RequestBody::Facts), deadline).await?;
         let vmid = self.vmid();
-        match response.outcome {
-            Outcome::Ok(answer) => match *answer {
-                Answer::Facts(facts) => Ok(facts),
-                _ => Err(ChannelError::ForeignAnswer { vmid }),
-            },
-            Outcome::Err(failure) => Err(ChannelError::Refused { vmid, failure }),
+        match self.answer(RequestBody::Facts, deadline).await? {
+            Answer::Facts(facts) => Ok(facts),
+            _ => Err(ChannelError::ForeignAnswer { vmid }),
         }
     }
 

@@ -83,7 +83,7 @@ fn foreground_order(context: &Context, args: &RunArgs) -> Order {
 fn exit(ending: &Ending) -> Exit {
     match ending.outcome {
         Outcome::Converged => Exit::Converged,
-        Outcome::Blocked if ending.refused => Exit::Refused,
+        Outcome::Failed | Outcome::Blocked if ending.refused => Exit::Refused,
         Outcome::Waiting | Outcome::Running => Exit::DeadlinePassed,
         Outcome::Failed | Outcome::Interrupted | Outcome::Blocked => Exit::Failed,
     }
@@ -101,10 +101,11 @@ fn report(args: &RunArgs, ending: &Ending) {
         return;
     }
     let vmid = args.vmid;
-    let done = match ending.actions_done {
-        0 => "nothing to do, nothing written".to_owned(),
-        1 => "1 step".to_owned(),
-        steps => format!("{steps} steps"),
+    let done = match (ending.actions_done, ending.actions_tried) {
+        (_, 0) => "nothing to do, nothing written".to_owned(),
+        (1, 1) => "1 step".to_owned(),
+        (done, tried) if done == tried => format!("{done} steps"),
+        (done, tried) => format!("{done} of {tried} steps"),
     };
     print_line(&format!("{vmid}: {} ({done})", ending.outcome.word()));
     for line in &ending.open {

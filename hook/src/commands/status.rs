@@ -122,7 +122,9 @@ fn host_word(state: &Observed<HostState>) -> String {
         Observed::Known(HostState::Absent) => "absent".to_owned(),
         Observed::Known(HostState::OtherNode(node)) => format!("on {node}"),
         Observed::Known(HostState::Locked(lock)) => format!("locked ({lock})"),
-        Observed::Known(HostState::NotRunning(state)) => state.clone(),
+        Observed::Known(HostState::NotRunning(state) | HostState::Unsupported(state)) => {
+            state.clone()
+        }
         Observed::Unknown(reason) => format!("unknown: {reason}"),
     }
 }

@@ -26,4 +26,14 @@ impl ExecuteError {
             Self::Job(error) => error.is_transient(),
         }
     }
+
+    /// Whether the guest refused it for safety.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Job(error) if error.is_refused())
+    }
+
+    /// Whether only the time ran out.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self, Self::Job(error) if error.is_deadline())
+    }
 }

@@ -7,31 +7,35 @@ use phoenix_common::retry::Deadline;
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Answer, Change, Facts, RequestBody};
 
-use super::{QUESTION, ask};
+use super::{QUESTION, ask, verdict};
 use crate::channel::{Channel, ChannelError};
 use crate::context::Context;
 use crate::plan::desired::Desired;
-use crate::plan::observed::AgentState;
+use crate::plan::observed::{AgentState, Refusal};
+use crate::pve::guest::{Place, place};
 
 /// Whether Phoenix's agent is there, and what it sees.
 pub(super) async fn agent_state(context: &Context, vmid: Vmid) -> Observed<AgentState> {
     match facts(context, vmid).await {
         Ok(facts) => Observed::Known(AgentState::Present(Box::new(facts))),
         Err(ChannelError::AgentMissing { .. }) => Observed::Known(AgentState::Missing),
-        Err(error) => match unusable(vmid, &error) {
+        Err(ChannelError::OtherProtocol { version, .. }) => {
+            Observed::Known(AgentState::OtherProtocol(version))
+        }
+        Err(error) => match unusable(context, vmid, &error) {
             Some(reason) => Observed::Known(AgentState::Unusable(reason)),
             None => Observed::Unknown(Chain(&error).to_string()),
         },
     }
 }
 
-/// Why waiting does not help. The guest runs, so a missing socket means that it has no agent device.
-fn unusable(vmid: Vmid, error: &ChannelError) -> Option<String> {
+/// Why waiting does not help. A missing socket may also mean that the VM is just ending.
+fn unusable(context: &Context, vmid: Vmid, error: &ChannelError) -> Option<String> {
     let ChannelError::Qga { source, .. } = error else {
         return None;
     };
     match source {
-        QgaError::SocketMissing { .. } => Some(format!(
+        QgaError::SocketMissing { .. } if !agent_configured(context, vmid) => Some(format!(
             "the VM has no QEMU guest agent device: qm set {vmid} --agent 1, then stop and start it"
         )),
         QgaError::ExecBlocked { .. } => Some(format!(
@@ -42,6 +46,13 @@ fn unusable(vmid: Vmid, error: &ChannelError) -> Option<String> {
     }
 }
 
+fn agent_configured(context: &Context, vmid: Vmid) -> bool {
+    match place(&context.paths, vmid) {
+        Ok(Place::Here { conf, .. }) => conf.agent_enabled(),
+        _ => true,
+    }
+}
+
 /// The facts of a guest that runs.
 pub(super) async fn facts(context: &Context, vmid: Vmid) -> Result<Facts, ChannelError> {
     let channel = Channel::to_vm(vmid, &context.paths);
@@ -49,11 +60,14 @@ pub(super) async fn facts(context: &Context, vmid: Vmid) -> Result<Facts, Channe
 }
 
 /// What the agent would change for the declared infrastructure layer.
-pub(super) async fn changes(context: &Context, desired: &Desired) -> Observed<Vec<Change>> {
+pub(super) async fn changes(
+    context: &Context,
+    desired: &Desired,
+) -> Observed<Result<Vec<Change>, Refusal>> {
     let question = RequestBody::PlanGuest(desired.guest.clone());
     match ask(context, desired.vmid, question).await {
-        Ok(Answer::PlanGuest(changes)) => Observed::Known(changes),
+        Ok(Answer::PlanGuest(changes)) => Observed::Known(Ok(changes)),
         Ok(_) => Observed::unknown("the agent answered another question"),
-        Err(error) => Observed::Unknown(Chain(&error).to_string()),
+        Err(error) => verdict(&error),
     }
 }

@@ -30,6 +30,7 @@ pub async fn host_state(context: &Context, vmid: Vmid) -> Observed<HostState> {
     };
     let (kind, conf) = match place {
         Place::Nowhere => return Observed::Known(HostState::Absent),
+        Place::Moving => return Observed::unknown("its configuration is just moving"),
         Place::OtherNode(node) => return Observed::Known(HostState::OtherNode(node)),
         Place::Here { kind, conf } => (kind, conf),
     };
@@ -37,7 +38,9 @@ pub async fn host_state(context: &Context, vmid: Vmid) -> Observed<HostState> {
         return Observed::Known(HostState::Locked(lock.to_owned()));
     }
     match kind {
-        Kind::Lxc => Observed::unknown("containers are not handled by this version"),
+        Kind::Lxc => Observed::Known(HostState::Unsupported(
+            "containers are not handled by this version".to_owned(),
+        )),
         Kind::Qemu => qemu_state(context, vmid).await,
     }
 }

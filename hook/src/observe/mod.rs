@@ -8,15 +8,16 @@ mod swarm;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::retry::Deadline;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Answer, RequestBody};
+use phoenix_common::wire::{Answer, FailureKind, RequestBody};
 
 use crate::channel::{Channel, ChannelError};
 use crate::context::Context;
 use crate::plan::desired::Desired;
-use crate::plan::observed::{AgentState, ObservedGuest};
+use crate::plan::observed::{AgentState, ObservedGuest, Refusal};
 
 pub use host::host_state;
 
@@ -56,6 +57,20 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
 async fn ask(context: &Context, vmid: Vmid, body: RequestBody) -> Result<Answer, ChannelError> {
     let channel = Channel::to_vm(vmid, &context.paths);
     channel.answer(body, Deadline::after(QUESTION)).await
+}
+
+/// What a failed question says: a refusal is an answer, anything that may pass is not known yet.
+fn verdict<T>(error: &ChannelError) -> Observed<Result<T, Refusal>> {
+    let reason = Chain(error).to_string();
+    match error {
+        ChannelError::Refused { failure, .. } if failure.kind != FailureKind::Retryable => {
+            Observed::Known(Err(Refusal {
+                reason,
+                refused: failure.kind == FailureKind::Refused,
+            }))
+        }
+        _ => Observed::Unknown(reason),
+    }
 }
 
 /// The vmid in a sentence about another guest.

@@ -66,6 +66,15 @@ async fn look_at(context: &Context, vmid: Vmid) -> Observed<Option<ManagerState>
 fn manager_state(facts: &Facts) -> Observed<Option<ManagerState>> {
     let state = |membership| Observed::Known(Some(ManagerState { membership }));
     match &facts.docker {
+        // During an election the engine cannot name its cluster.
+        Observed::Known(Docker::Running {
+            swarm: Membership::Manager {
+                cluster_id, error, ..
+            },
+            ..
+        }) if cluster_id.is_empty() => {
+            Observed::Unknown(format!("it manages a Swarm and has no leader: {error}"))
+        }
         Observed::Known(Docker::Running { swarm, .. }) => state(swarm.clone()),
         Observed::Known(Docker::NotInstalled) => state(Membership::Inactive),
         Observed::Known(Docker::Stopped) => Observed::unknown("its Docker does not run"),

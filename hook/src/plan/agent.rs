@@ -16,16 +16,24 @@ pub enum AgentVerdict {
 
 /// Judges the agent of a guest by its facts.
 pub fn judge_agent(facts: &Facts, carried_version: Option<&str>) -> AgentVerdict {
-    let Some(installed) = numbers(&facts.agent_version) else {
+    let speaks_ours = (facts.protocol_oldest..=facts.protocol_newest).contains(&PROTOCOL_VERSION);
+    judge_version(&facts.agent_version, speaks_ours, carried_version)
+}
+
+/// Judges an agent that may not even answer our questions.
+pub fn judge_version(
+    version: &str,
+    speaks_ours: bool,
+    carried_version: Option<&str>,
+) -> AgentVerdict {
+    let Some(installed) = numbers(version) else {
         return AgentVerdict::Install;
     };
-    if carried_version
-        .and_then(numbers)
-        .is_some_and(|carried| installed < carried)
-    {
+    let carried = carried_version.and_then(numbers);
+    if carried.is_some_and(|carried| installed < carried) {
         return AgentVerdict::Install;
     }
-    if (facts.protocol_oldest..=facts.protocol_newest).contains(&PROTOCOL_VERSION) {
+    if speaks_ours {
         AgentVerdict::Usable
     } else {
         AgentVerdict::TooNew

@@ -4,7 +4,7 @@ use phoenix_common::observed::Observed;
 use phoenix_common::wire::{CloudInit, Docker, Facts, PROTOCOL_VERSION};
 
 use super::action::Action;
-use super::agent::{AgentVerdict, judge_agent};
+use super::agent::{AgentVerdict, judge_agent, judge_version};
 use super::desired::Desired;
 use super::observed::{AgentState, HostState, ObservedGuest};
 use super::{Blocked, Plan, Waiting, stacks, swarm};
@@ -30,6 +30,7 @@ fn wait(plan: &mut Plan, reason: impl Into<String>) {
     plan.waiting.push(Waiting {
         on: None,
         reason: reason.into(),
+        patience_seconds: None,
     });
 }
 
@@ -41,6 +42,14 @@ fn guest_answers<'observed>(
 ) -> Option<&'observed Facts> {
     match &observed.host {
         Observed::Known(HostState::Running) => {}
+        Observed::Known(HostState::Unsupported(what)) => {
+            plan.blocked.push(Blocked {
+                what: "guest".to_owned(),
+                reason: what.clone(),
+                refused: false,
+            });
+            return None;
+        }
         Observed::Known(state) => {
             wait(plan, state.to_string());
             return None;
@@ -58,8 +67,13 @@ fn guest_answers<'observed>(
             refused: false,
         }),
         Observed::Known(AgentState::Missing) => install(desired, None, plan),
+        Observed::Known(AgentState::OtherProtocol(version)) => {
+            let verdict = judge_version(version, false, desired.carried_agent.as_deref());
+            agent_fits(desired, version, verdict, plan);
+        }
         Observed::Known(AgentState::Present(facts)) => {
-            if agent_fits(desired, facts, plan) {
+            let verdict = judge_agent(facts, desired.carried_agent.as_deref());
+            if agent_fits(desired, &facts.agent_version, verdict, plan) {
                 return Some(facts);
             }
         }
@@ -83,16 +97,14 @@ fn install(desired: &Desired, from: Option<String>, plan: &mut Plan) {
 }
 
 /// An older agent is replaced, a newer one used as it is while it speaks our protocol.
-fn agent_fits(desired: &Desired, facts: &Facts, plan: &mut Plan) -> bool {
-    let verdict = judge_agent(facts, desired.carried_agent.as_deref());
+fn agent_fits(desired: &Desired, version: &str, verdict: AgentVerdict, plan: &mut Plan) -> bool {
     match verdict {
         AgentVerdict::Usable => {}
-        AgentVerdict::Install => install(desired, Some(facts.agent_version.clone()), plan),
+        AgentVerdict::Install => install(desired, Some(version.to_owned()), plan),
         AgentVerdict::TooNew => plan.blocked.push(Blocked {
             what: "guest agent".to_owned(),
             reason: format!(
-                "phoenix-guest-agent {} in the guest speaks protocol {} to {}, this node {PROTOCOL_VERSION}: upgrade phoenix-hook on this node",
-                facts.agent_version, facts.protocol_oldest, facts.protocol_newest
+                "phoenix-guest-agent {version} in the guest does not speak protocol {PROTOCOL_VERSION} of this node any more: upgrade phoenix-hook on this node"
             ),
             refused: true,
         }),
@@ -123,7 +135,11 @@ fn infrastructure(
             wait(plan, reason.as_str());
             return false;
         }
-        Observed::Known(changes) if !changes.is_empty() => {
+        Observed::Known(Err(refusal)) => {
+            plan.blocked.push(refusal.blocked("guest set-up"));
+            return false;
+        }
+        Observed::Known(Ok(changes)) if !changes.is_empty() => {
             plan.actions.push(Action::ApplyGuest {
                 vmid: desired.vmid,
                 spec: desired.guest.clone(),
@@ -131,7 +147,7 @@ fn infrastructure(
             });
             return false;
         }
-        Observed::Known(_) => {}
+        Observed::Known(Ok(_)) => {}
     }
     let needs_docker = desired.swarm.is_some() || !desired.stacks.is_empty();
     match &facts.docker {

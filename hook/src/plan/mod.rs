@@ -49,6 +49,9 @@ pub struct Waiting {
     /// The other guest that has to move first; `None` when it is this one.
     pub on: Option<Vmid>,
     pub reason: String,
+    /// How long it is worth to wait for it while nothing else moves; `None`: as long as the run may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience_seconds: Option<u64>,
 }
 
 /// A part of the declaration that cannot be carried out.

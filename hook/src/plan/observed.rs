@@ -7,16 +7,37 @@ use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Change, Facts, Membership, StackPlan, SwarmView};
 
+use super::Blocked;
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObservedGuest {
     pub host: Observed<HostState>,
     pub agent: Observed<AgentState>,
     /// What the guest agent would change for the declared [`phoenix_common::spec::GuestSpec`].
-    pub guest_changes: Observed<Vec<Change>>,
+    pub guest_changes: Observed<Result<Vec<Change>, Refusal>>,
     /// `None` when the guest is declared in no Swarm.
     pub swarm: Option<ObservedSwarm>,
-    /// What the manager's agent would change, by deployed stack name; `Err` when it says the input is wrong.
-    pub stacks: BTreeMap<String, Observed<Result<StackPlan, String>>>,
+    /// What the manager's agent would change, by deployed stack name.
+    pub stacks: BTreeMap<String, Observed<Result<StackPlan, Refusal>>>,
+}
+
+/// The guest agent's final word: the same question gets the same answer until somebody does something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub reason: String,
+    /// It would do harm; else the input is wrong or it cannot be done.
+    pub refused: bool,
+}
+
+impl Refusal {
+    /// As a part of the plan that stays undone.
+    pub fn blocked(&self, what: &str) -> Blocked {
+        Blocked {
+            what: what.to_owned(),
+            reason: self.reason.clone(),
+            refused: self.refused,
+        }
+    }
 }
 
 /// The guest as the hypervisor sees it.
@@ -28,6 +49,8 @@ pub enum HostState {
     Stopped,
     /// Under a `lock:` of Proxmox (backup, migrate, …) that says hands off.
     Locked(String),
+    /// A kind of guest that this version does not handle.
+    Unsupported(String),
     /// QEMU is there, but no guest runs in it: `prelaunch`, `inmigrate`, `paused`.
     NotRunning(String),
     Running,
@@ -43,6 +66,7 @@ impl fmt::Display for HostState {
             Self::NotRunning(state) => {
                 write!(formatter, "QEMU is {state}: the guest does not run yet")
             }
+            Self::Unsupported(what) => formatter.write_str(what),
             Self::Running => formatter.write_str("it runs"),
         }
     }
@@ -53,6 +77,8 @@ pub enum AgentState {
     Missing,
     /// Waiting does not help: no agent configured, exec forbidden.
     Unusable(String),
+    /// It speaks another protocol than we do; its version.
+    OtherProtocol(String),
     Present(Box<Facts>),
 }
 

@@ -7,6 +7,9 @@ use super::desired::Desired;
 use super::observed::ObservedGuest;
 use super::{Blocked, Plan, Waiting};
 
+/// How long services that are deployed as declared may take to come up after a restart of their guest.
+const NOT_RUNNING_PATIENCE_SECONDS: u64 = 60;
+
 /// Adds a deployment for every stack that differs. Called when the Swarm part is settled.
 pub fn plan(desired: &Desired, observed: &ObservedGuest, plan: &mut Plan) {
     let Some((swarm, via)) = manager(desired, observed) else {
@@ -17,13 +20,24 @@ pub fn plan(desired: &Desired, observed: &ObservedGuest, plan: &mut Plan) {
         let spec = match &stack.spec {
             Ok(spec) => spec,
             Err(reason) => {
-                block(plan, what, reason);
+                plan.blocked.push(Blocked {
+                    what,
+                    reason: reason.clone(),
+                    refused: false,
+                });
                 continue;
             }
         };
         match observed.stacks.get(&stack.name) {
-            Some(Observed::Known(Err(reason))) => block(plan, what, reason),
+            Some(Observed::Known(Err(refusal))) => plan.blocked.push(refusal.blocked(&what)),
             Some(Observed::Known(Ok(found))) => {
+                for service in &found.not_running {
+                    plan.waiting.push(Waiting {
+                        on: None,
+                        reason: format!("{what}: {service}"),
+                        patience_seconds: Some(NOT_RUNNING_PATIENCE_SECONDS),
+                    });
+                }
                 for warning in &found.warnings {
                     plan.notices.push(format!("{what}: {warning}"));
                 }
@@ -40,21 +54,15 @@ pub fn plan(desired: &Desired, observed: &ObservedGuest, plan: &mut Plan) {
             Some(Observed::Unknown(reason)) => plan.waiting.push(Waiting {
                 on: None,
                 reason: format!("{what}: {reason}"),
+                patience_seconds: None,
             }),
             None => plan.waiting.push(Waiting {
                 on: None,
                 reason: format!("{what}: not looked at yet"),
+                patience_seconds: None,
             }),
         }
     }
-}
-
-fn block(plan: &mut Plan, what: String, reason: &str) {
-    plan.blocked.push(Blocked {
-        what,
-        reason: reason.to_owned(),
-        refused: false,
-    });
 }
 
 fn manager(

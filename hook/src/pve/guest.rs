@@ -31,8 +31,13 @@ pub enum PveError {
 /// Where a guest is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    Here { kind: Kind, conf: GuestConf },
+    Here {
+        kind: Kind,
+        conf: GuestConf,
+    },
     OtherNode(String),
+    /// The list names this node, the file is not there (any more): between two looks it has moved or gone.
+    Moving,
     Nowhere,
 }
 
@@ -79,8 +84,7 @@ pub fn place(paths: &Paths, vmid: Vmid) -> Result<Place, PveError> {
             kind: entry.kind,
             conf: GuestConf::parse(&String::from_utf8_lossy(&content)),
         }),
-        // Between the list and the file the guest has moved or gone: the next look will tell.
-        Err(error) if error.is_not_found() => Ok(Place::Nowhere),
+        Err(error) if error.is_not_found() => Ok(Place::Moving),
         Err(error) => Err(error.into()),
     }
 }
