@@ -62,6 +62,9 @@ pub struct StackSpec {
     pub compat: Compat,
     #[serde(default)]
     pub resolve_image: ResolveImage,
+    /// Sent only where it is asked for: agents before it refuse the field.
+    #[serde(default, skip_serializing_if = "OnFailure::is_none")]
+    pub on_failure: OnFailure,
     /// The guest that every task of the stack is pinned to, where the manifest assigns the stack to a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_to: Option<Vmid>,
@@ -126,4 +129,25 @@ pub enum ResolveImage {
     #[default]
     Changed,
     Never,
+}
+
+/// What becomes of a stack whose deploy fails after its first write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// What was written stays; the next deploy goes on from there.
+    #[default]
+    None,
+    /// Every service the deploy changed returns to the spec it had before.
+    RollbackStack,
+}
+
+impl OnFailure {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }

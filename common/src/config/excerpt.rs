@@ -85,7 +85,7 @@ fn printable(character: char) -> char {
 
 /// Keys of stacks files whose values may be shown. Everything else there may be the value of a
 /// variable, also below a misspelt key.
-const SHOWN_KEYS: [&str; 11] = [
+const SHOWN_KEYS: [&str; 12] = [
     "$schema",
     "name",
     "source",
@@ -95,6 +95,7 @@ const SHOWN_KEYS: [&str; 11] = [
     "placement_constraints",
     "compat",
     "resolve_image",
+    "on_failure",
     "version",
     "wait_seconds",
 ];

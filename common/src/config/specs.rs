@@ -118,6 +118,7 @@ impl Config {
             placement: stack.placement.clone(),
             compat: stack.compat,
             resolve_image: stack.resolve_image,
+            on_failure: stack.on_failure,
             pinned_to: match who {
                 WhoDeploys::Guest(vmid) => Some(vmid),
                 WhoDeploys::Operator => None,

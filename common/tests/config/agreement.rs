@@ -51,6 +51,7 @@ fn full(path: &str) -> Value {
         "stacks/thinkheads_ai_app/phoenix.json" => {
             value["compat"] = json!("docker");
             value["resolve_image"] = json!("always");
+            value["on_failure"] = json!("rollback_stack");
             value["wait_seconds"] = json!(60);
             value["placement_constraints"] = json!(["node.role==worker"]);
         }

@@ -1,15 +1,17 @@
 //! Makes the writes of a plan. Whatever was written meanwhile, by us before a crash or by others, is
 //! read again and planned anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use phoenix_common::wire::{Change, ChangeVerb, Progress};
 use serde_json::Value;
 
+use super::dependency;
 use super::error::StackError;
 use super::live::{Live, LiveObject};
-use super::operation::{Call, Method, Operation};
+use super::names::Namespace;
+use super::operation::{Call, Method, ObjectKind, Operation};
 use super::planner::{Step, fill_ids};
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
@@ -23,6 +25,33 @@ pub enum Applied {
     Again,
 }
 
+/// What a run may have changed, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Touched {
+    pub services: BTreeSet<String>,
+    pub networks: BTreeSet<String>,
+    pub objects: BTreeSet<(ObjectKind, String)>,
+}
+
+impl Touched {
+    fn note(&mut self, operation: &Operation) {
+        match operation {
+            Operation::RemoveService { name, .. } => self.services.insert(name.clone()),
+            Operation::CreateService(spec) | Operation::UpdateService { spec, .. } => {
+                self.services.insert(spec.name.clone())
+            }
+            Operation::CreateNetwork(spec) => self.networks.insert(spec.name.clone()),
+            Operation::RemoveNetwork { name, .. } => self.networks.insert(name.clone()),
+            Operation::CreateObject(kind, spec) | Operation::UpdateObject { kind, spec, .. } => {
+                self.objects.insert((*kind, spec.name.clone()))
+            }
+            Operation::RemoveObject { kind, name, .. } => {
+                self.objects.insert((*kind, name.clone()))
+            }
+        };
+    }
+}
+
 /// The writes of a run, and who hears of them.
 pub struct Writer<'run> {
     pub engine: &'run Engine,
@@ -30,8 +59,13 @@ pub struct Writer<'run> {
     /// What was written so far.
     pub changes: Vec<Change>,
     pub warnings: Vec<String>,
+    /// How long may still be waited for services.
+    pub patience: Duration,
+    pub namespace: &'run Namespace,
     /// Services written by this run, by name, with their ids.
     pub written: BTreeMap<String, String>,
+    /// All that a write was tried on, whether it was answered or not.
+    pub touched: Touched,
 }
 
 impl std::fmt::Debug for Writer<'_> {
@@ -43,7 +77,24 @@ impl std::fmt::Debug for Writer<'_> {
     }
 }
 
-impl Writer<'_> {
+impl<'run> Writer<'run> {
+    pub fn new(
+        engine: &'run Engine,
+        progress: &'run mut dyn FnMut(Progress),
+        (namespace, wait_seconds): (&'run Namespace, u32),
+    ) -> Self {
+        Self {
+            engine,
+            progress,
+            changes: Vec::new(),
+            warnings: Vec::new(),
+            patience: Duration::from_secs(wait_seconds.into()),
+            namespace,
+            written: BTreeMap::new(),
+            touched: Touched::default(),
+        }
+    }
+
     /// Makes the steps in their order; `live` learns the ids of what is created.
     pub async fn apply(
         &mut self,
@@ -57,6 +108,8 @@ impl Writer<'_> {
                 }
                 _ => {}
             }
+            dependency::wait(self, &step).await?;
+            self.touched.note(&step.operation);
             match self.send(&step.operation.call()).await {
                 Ok(answer) => self.made(step, &answer, live),
                 Err(error) if is_overtaken(&error, &step.operation) => {
@@ -105,7 +158,7 @@ impl Writer<'_> {
         }
     }
 
-    async fn send(&self, call: &Call) -> Result<Value, EngineError> {
+    pub async fn send(&self, call: &Call) -> Result<Value, EngineError> {
         match call.method {
             Method::Post => self.engine.post(&call.path, &call.body, &[]).await,
             Method::Delete => match self.engine.delete(&call.path).await {
@@ -145,7 +198,7 @@ impl Writer<'_> {
         self.note(step.change);
     }
 
-    fn note(&mut self, change: Change) {
+    pub fn note(&mut self, change: Change) {
         let done = match change.verb {
             ChangeVerb::Create => "created",
             ChangeVerb::Update => "updated",
@@ -153,6 +206,16 @@ impl Writer<'_> {
         };
         self.say(&change.subject, done);
         self.changes.push(change);
+    }
+
+    /// Whether anything may have been written.
+    pub fn has_touched(&self) -> bool {
+        let Touched {
+            services,
+            networks,
+            objects,
+        } = &self.touched;
+        !(services.is_empty() && networks.is_empty() && objects.is_empty())
     }
 
     pub fn say(&mut self, step: &str, message: &str) {

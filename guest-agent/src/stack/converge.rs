@@ -17,16 +17,13 @@ use crate::docker::error::EngineError;
 /// was running, too.
 const STEADY: Duration = Duration::from_secs(2);
 
-/// Returns when every service runs.
+/// Returns when every service runs; `wait_seconds` is how long was to be waited in all.
 ///
 /// # Errors
 /// The engine gave up on an update, or `wait_seconds` passed; with each service's own reason.
-pub async fn wait(
-    writer: &mut Writer<'_>,
-    namespace: &Namespace,
-    wait_seconds: u32,
-) -> Result<(), StackError> {
-    let deadline = Deadline::after(Duration::from_secs(wait_seconds.into()));
+pub async fn wait(writer: &mut Writer<'_>, wait_seconds: u32) -> Result<(), StackError> {
+    let namespace = writer.namespace;
+    let deadline = Deadline::after(writer.patience);
     let mut watch = Watch {
         namespace,
         shown: BTreeMap::new(),
@@ -133,7 +130,7 @@ impl Watch<'_> {
 }
 
 /// `web 1/2 running: reason`
-fn line(key: &str, health: &Health) -> String {
+pub(super) fn line(key: &str, health: &Health) -> String {
     let Health {
         running,
         wanted,

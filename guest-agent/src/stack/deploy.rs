@@ -1,6 +1,6 @@
 //! Plan and deploy against a live engine.
 
-use phoenix_common::spec::{Compat, StackSpec};
+use phoenix_common::spec::{Compat, OnFailure, StackSpec};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{Progress, StackPlan, WorkReport};
 
@@ -11,7 +11,7 @@ use super::error::{Refusals, StackError};
 use super::live::Live;
 use super::names::Namespace;
 use super::planner::{Planned, Policy};
-use super::{converge, input, planner, resolve, snapshot, status};
+use super::{converge, input, planner, resolve, rollback, snapshot, status};
 use crate::docker::engine::Engine;
 
 /// How often a plan is made anew because others wrote in between.
@@ -43,7 +43,8 @@ pub async fn plan(engine: &Engine, spec: &StackSpec) -> Result<StackPlan, StackE
 ///
 /// # Errors
 /// A mistake in the input, found before the first write; a refusal of the engine; services that do
-/// not come up in time. What was written stays, and the next deploy goes on from there.
+/// not come up in time. What was written stays, and the next deploy goes on from there, unless the
+/// spec asks for [`OnFailure::RollbackStack`].
 pub async fn deploy(
     engine: &Engine,
     spec: &StackSpec,
@@ -51,30 +52,20 @@ pub async fn deploy(
 ) -> Result<WorkReport, StackError> {
     let run = Run::new(engine, spec)?;
     snapshot::check_manager(engine, &run.namespace).await?;
-    let mut writer = Writer {
-        engine,
-        progress,
-        changes: Vec::new(),
-        warnings: Vec::new(),
-        written: std::collections::BTreeMap::new(),
-    };
-    for _ in 0..ROUNDS {
-        let (planned, mut live, warnings) = run.look().await?;
-        writer.warnings = warnings;
-        if let Applied::Again = writer.apply(planned.steps, &mut live).await? {
-            continue;
-        }
-        converge::wait(&mut writer, &run.namespace, spec.wait_seconds).await?;
-        writer.clean_up(planned.cleanup).await;
+    let mut writer = Writer::new(engine, progress, (&run.namespace, spec.wait_seconds));
+    let mut before = None;
+    let Err(failure) = run.rounds(&mut writer, &mut before).await else {
         return Ok(WorkReport {
             changes: writer.changes,
             warnings: writer.warnings,
         });
+    };
+    match before {
+        Some(before) if spec.on_failure == OnFailure::RollbackStack && writer.has_touched() => {
+            Err(rollback::roll_back(&mut writer, &before, (spec.wait_seconds, failure)).await)
+        }
+        _ => Err(failure),
     }
-    Err(StackError::Contended {
-        stack: spec.namespace.clone(),
-        rounds: ROUNDS,
-    })
 }
 
 /// The input of one call, through the pure stages.
@@ -100,6 +91,29 @@ impl<'run> Run<'run> {
                 keeps: Keeps::of_api(version.major, version.minor),
                 mask: input::mask(spec),
             },
+        })
+    }
+
+    /// Plans and writes until nothing is left to do, then waits; `before` becomes what was there first.
+    async fn rounds(
+        &self,
+        writer: &mut Writer<'_>,
+        before: &mut Option<Live>,
+    ) -> Result<(), StackError> {
+        for _ in 0..ROUNDS {
+            let (planned, mut live, warnings) = self.look().await?;
+            before.get_or_insert_with(|| live.clone());
+            writer.warnings = warnings;
+            if let Applied::Again = writer.apply(planned.steps, &mut live).await? {
+                continue;
+            }
+            converge::wait(writer, self.spec.wait_seconds).await?;
+            writer.clean_up(planned.cleanup).await;
+            return Ok(());
+        }
+        Err(StackError::Contended {
+            stack: self.spec.namespace.clone(),
+            rounds: ROUNDS,
         })
     }
 

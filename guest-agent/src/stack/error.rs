@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use phoenix_common::log::Chain;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{AgentFailure, FailureKind};
 
@@ -47,6 +48,27 @@ pub enum StackError {
         seconds: u32,
         services: Vec<String>,
     },
+    #[error("stack {stack} was rolled back and runs as before the deploy, which failed")]
+    RolledBack {
+        stack: String,
+        source: Box<StackError>,
+    },
+    #[error(
+        "stack {stack} failed and did not come back to what it was before ({})", Chain(rollback.as_ref())
+    )]
+    NotRolledBack {
+        stack: String,
+        /// Why the way back ended early.
+        rollback: Box<StackError>,
+        source: Box<StackError>,
+    },
+    #[error("{} could not be put back: {}", subjects.join(", "), Untrusted(&reasons.join("; ")))]
+    NotPutBack {
+        subjects: Vec<String>,
+        reasons: Vec<String>,
+    },
+    #[error("in time stack {stack} did not come so far: {}", Untrusted(text))]
+    DependencyEnded { stack: String, text: String },
     #[error("after {seconds} s there is still {} of stack {stack}", Untrusted(&left.join(", ")))]
     NotRemoved {
         stack: String,
@@ -79,10 +101,15 @@ impl Failure for StackError {
             Self::Input { .. } => FailureKind::Input,
             Self::Refused { .. } => FailureKind::Refused,
             Self::Write { source, .. } | Self::Read { source, .. } => source.kind(),
-            Self::Contended { .. } | Self::WaitEnded { .. } => FailureKind::Retryable,
-            Self::NotManager | Self::NotRunning { .. } | Self::NotRemoved { .. } => {
-                FailureKind::Failed
+            Self::Contended { .. } | Self::WaitEnded { .. } | Self::DependencyEnded { .. } => {
+                FailureKind::Retryable
             }
+            Self::NotManager
+            | Self::NotRunning { .. }
+            | Self::NotRemoved { .. }
+            | Self::RolledBack { .. }
+            | Self::NotRolledBack { .. }
+            | Self::NotPutBack { .. } => FailureKind::Failed,
         }
     }
 

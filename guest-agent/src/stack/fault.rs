@@ -166,6 +166,8 @@ pub enum Fault {
     BadName { name: String, reason: &'static str },
     #[error("port {port} is published twice, also by service {other}")]
     PortTaken { port: String, other: String },
+    #[error("services wait for each other: {}", services.join(" -> "))]
+    DependencyCycle { services: Vec<String> },
     #[error("network {network:?} has the driver {driver}, which makes a network of one node")]
     LocalNetwork { network: String, driver: String },
     #[error("{text:?} is not a placement constraint")]
@@ -229,6 +231,7 @@ impl Fault {
             Self::RelativeBind { .. } => "write the absolute path on the node, or use a config".to_owned(),
             Self::LocalNetwork { .. } => "leave the driver out for an overlay".to_owned(),
             Self::BadConstraint { .. } => "write `node.labels.name == value` or `!=`".to_owned(),
+            Self::DependencyCycle { .. } => "take one of them out of `depends_on`".to_owned(),
             _ => return None,
         })
     }

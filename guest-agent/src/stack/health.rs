@@ -102,10 +102,23 @@ fn reason(service: &RunningService, own: &[&Task]) -> String {
         .iter()
         .filter(|task| !task.error.is_empty() && task.state != "running")
         .max_by(|left, right| left.timestamp.cmp(&right.timestamp));
+    let ended = || own.iter().any(|task| task.state == "complete");
     match newest {
         Some(task) => task.error.clone(),
+        // The engine stops a container whose health check fails, and a program that then ends with 0
+        // leaves no error behind.
+        None if has_healthcheck(&service.spec) && ended() => {
+            "its task ended with exit code 0: its health check failed, or it had nothing more to do"
+                .to_owned()
+        }
         None => service.update.message.clone(),
     }
+}
+
+fn has_healthcheck(spec: &Value) -> bool {
+    let test = spec.pointer("/TaskTemplate/ContainerSpec/Healthcheck/Test");
+    let first = test.and_then(|test| test.get(0)).and_then(Value::as_str);
+    first.is_some_and(|word| word != "NONE")
 }
 
 #[cfg(test)]

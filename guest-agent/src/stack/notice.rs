@@ -61,6 +61,8 @@ pub enum Notice {
         "its data stays on one node, but its tasks may move: pin the stack or use shared storage"
     )]
     LocalData,
+    #[error("there is no service {name} to wait for")]
+    DependencyUnknown { name: String },
     #[error("declared and used by no service: it is not created")]
     NetworkNotUsed,
 }

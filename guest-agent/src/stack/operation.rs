@@ -118,6 +118,18 @@ impl Operation {
         }
     }
 
+    /// The name of what is written.
+    pub fn subject_name(&self) -> &str {
+        match self {
+            Self::RemoveService { name, .. }
+            | Self::RemoveNetwork { name, .. }
+            | Self::RemoveObject { name, .. } => name,
+            Self::CreateNetwork(spec) => &spec.name,
+            Self::CreateObject(_, spec) | Self::UpdateObject { spec, .. } => &spec.name,
+            Self::CreateService(spec) | Self::UpdateService { spec, .. } => &spec.name,
+        }
+    }
+
     /// On what: `service dev1_shop_web`.
     pub fn subject(&self) -> String {
         match self {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::convert::Desired;
 use super::fault::{Fault, Problem};
 use super::model::{FileObject, Origin, Service, Stack, Volume};
-use super::names;
 use super::notice::{Notice, Notices};
 use super::spec::{NetworkSpec, Resources, ServiceSpec};
+use super::{names, order};
 
 const MILLISECOND: i64 = 1_000_000;
 /// Sizes of contents the engine takes, in bytes.
@@ -19,6 +19,7 @@ pub fn check(stack: &Stack, desired: &Desired) -> Vec<Problem> {
     for (spec, service) in desired.services.values().zip(stack.services.values()) {
         service_faults(spec, service, &mut problems);
     }
+    problems.extend(order::cycle(stack));
     ports(stack, &mut problems);
     networks(stack, desired, &mut problems);
     contents(&stack.configs, ("config", CONFIG_LIMIT), &mut problems);
@@ -244,6 +245,7 @@ fn contents(
 
 /// What works but surprises.
 pub fn warn(stack: &Stack, pinned: bool, notices: &mut Notices) {
+    order::warn(stack, notices);
     for (key, network) in &stack.networks {
         let used = stack.services.values().any(|service| {
             service.networks.contains_key(key) || (key == "default" && service.networks.is_empty())

@@ -72,6 +72,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("guest-agent", "stack::names", 0),
     on("guest-agent", "stack::notice", 0),
     on("guest-agent", "stack::operation", 0),
+    on("guest-agent", "stack::order", 0),
     on("guest-agent", "stack::planner", 0),
     on("guest-agent", "stack::preflight", 0),
     on("guest-agent", "stack::schema", 0),

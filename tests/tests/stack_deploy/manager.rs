@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use phoenix_common::secret::Secret;
 use phoenix_common::spec::{
-    Compat, ComposeText, PlacementSpec, ResolveImage, StackFile, StackSpec,
+    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, StackFile, StackSpec,
 };
 use phoenix_common::wire::{Progress, StackPlan, WorkReport};
 use phoenix_guest_agent::docker::engine::Engine;
@@ -178,6 +178,7 @@ pub(crate) fn spec(namespace: &str, compose: &str) -> StackSpec {
         placement: PlacementSpec::default(),
         compat: Compat::Extended,
         resolve_image: ResolveImage::Changed,
+        on_failure: OnFailure::None,
         pinned_to: None,
         wait_seconds: 60,
     }

@@ -9,7 +9,7 @@ use super::text::{
     AbsolutePath, ConfigName, Constraint, EnvironmentName, HostPath, Line, ServiceName, StackName,
     Value, VariableName,
 };
-use crate::spec::{Compat, ResolveImage};
+use crate::spec::{Compat, OnFailure, ResolveImage};
 
 /// The stacks of the estate.
 #[derive(Deserialize, JsonSchema)]
@@ -64,6 +64,10 @@ pub(in crate::config) struct StackEntry {
     #[serde(default)]
     #[schemars(with = "Option<ResolveImageName>")]
     pub(in crate::config) resolve_image: Option<ResolveImage>,
+    /// What becomes of the stack when a deployment fails half-way.
+    #[serde(default)]
+    #[schemars(with = "Option<OnFailureName>")]
+    pub(in crate::config) on_failure: Option<OnFailure>,
     /// How long a deployment waits for its services, in seconds.
     #[serde(default)]
     #[schemars(range(min = 1, max = 86_400))]
@@ -139,4 +143,15 @@ enum ResolveImageName {
     /// Only where the text of the image has changed.
     Changed,
     Never,
+}
+
+/// The words of [`OnFailure`].
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "OnFailure")]
+enum OnFailureName {
+    /// What was written stays; the next deployment goes on from there.
+    None,
+    /// Every service of the stack that was changed returns to what it was before.
+    RollbackStack,
 }

@@ -12,7 +12,7 @@ mod service;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::fault::{Fault, Problem};
-use super::model::{Origin, Stack};
+use super::model::{Condition, Origin, Stack};
 use super::names::Namespace;
 use super::spec::{NetworkSpec, ObjectSpec, ServiceSpec};
 
@@ -26,6 +26,15 @@ pub struct Desired {
     pub configs: BTreeMap<String, ObjectSpec>,
     /// By service name, `<stack>_<key>`.
     pub services: BTreeMap<String, ServiceSpec>,
+    /// What a service waits for when it is created, by its name.
+    pub dependencies: BTreeMap<String, Vec<Dependency>>,
+}
+
+/// A service that comes first, and how far it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    pub service: String,
+    pub condition: Condition,
 }
 
 /// Conversion with the mistakes found on the way.
@@ -67,10 +76,28 @@ pub fn convert(namespace: &Namespace, stack: &Stack) -> Result<Desired, Vec<Prob
                 )
             })
             .collect(),
+        dependencies: dependencies(namespace, stack),
     };
     if convert.problems.is_empty() {
         Ok(desired)
     } else {
         Err(convert.problems)
     }
+}
+
+/// Those on services that are there.
+fn dependencies(namespace: &Namespace, stack: &Stack) -> BTreeMap<String, Vec<Dependency>> {
+    let known = |key: &&String| stack.services.contains_key(*key);
+    let services = stack.services.iter();
+    services
+        .map(|(key, service)| {
+            let wanted = service.depends_on.iter().filter(|(key, _)| known(key));
+            let dependencies = wanted.map(|(key, condition)| Dependency {
+                service: namespace.scoped(key),
+                condition: *condition,
+            });
+            (namespace.scoped(key), dependencies.collect::<Vec<_>>())
+        })
+        .filter(|(_, dependencies)| !dependencies.is_empty())
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! From a checked file to the model.
 
+mod depends_on;
 mod deploy;
 mod environment;
 mod extra_hosts;

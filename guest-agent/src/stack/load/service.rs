@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use phoenix_common::spec::Compat;
+
 use super::fields::Fields;
-use super::{Load, deploy, environment, extra_hosts, port, volume};
+use super::{Load, depends_on, deploy, environment, extra_hosts, port, volume};
 use crate::stack::fault::Fault;
 use crate::stack::model::{
     CredentialSpec, FileReference, Healthcheck, Logging, NetworkAttachment, Service, Ulimit,
@@ -75,6 +77,7 @@ pub(super) fn load(load: &mut Load<'_>, fields: &Fields<'_>, _name: &str) -> Ser
         configs: file_references(load, fields, "configs"),
         secrets: file_references(load, fields, "secrets"),
         deploy: deploy::load(load, fields),
+        depends_on: depends_on::load(load, fields),
     }
 }
 
@@ -90,7 +93,7 @@ fn warn_of_ignored(load: &mut Load<'_>, fields: &Fields<'_>) {
             name if HARDENING.contains(&name) => Notice::HardeningDropped { key },
             "restart" if has_policy => Notice::KeyIgnored { key },
             "restart" => Notice::RestartUsed,
-            "depends_on" => Notice::KeyIgnored { key },
+            "depends_on" if load.compat == Compat::Docker => Notice::KeyIgnored { key },
             _ => continue,
         };
         load.notices.add(&entry.key_place, &fields.path, notice);

@@ -52,6 +52,7 @@ pub(super) fn merge(mut base: Service, over: Service) -> Service {
         network(base.networks.entry(name).or_default(), attachment);
     }
     deploy::merge(&mut base.deploy, over.deploy);
+    base.depends_on.extend(over.depends_on);
     base
 }
 

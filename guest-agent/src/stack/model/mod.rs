@@ -11,8 +11,8 @@ use super::yaml::Place;
 pub use deploy::{Deploy, Limits, Placement, Reservations, Resources, RestartPolicy, UpdateConfig};
 pub use resources::{Content, FileObject, NamedVolume, Network};
 pub use service::{
-    CredentialSpec, FileReference, Healthcheck, Logging, NetworkAttachment, Port, Service, Ulimit,
-    Volume, VolumeOptions,
+    Condition, CredentialSpec, FileReference, Healthcheck, Logging, NetworkAttachment, Port,
+    Service, Ulimit, Volume, VolumeOptions,
 };
 
 /// One or several compose files as one.

@@ -44,6 +44,29 @@ pub struct Service {
     pub configs: Option<Vec<FileReference>>,
     pub secrets: Option<Vec<FileReference>>,
     pub deploy: Deploy,
+    /// Keys of services that come first. Empty in docker mode, where it has no meaning.
+    pub depends_on: BTreeMap<String, Condition>,
+}
+
+/// What a service waits for before it is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Its tasks have started.
+    Started,
+    /// They run, and are healthy where they have a health check.
+    Healthy,
+    /// They have ended well.
+    Completed,
+}
+
+impl Condition {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Healthy => "healthy",
+            Self::Completed => "completed",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

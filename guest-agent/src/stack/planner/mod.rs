@@ -8,11 +8,12 @@ mod refusal;
 use phoenix_common::wire::{Change, ChangeVerb, FieldChange};
 use serde_json::{Value, json};
 
-use super::convert::Desired;
+use super::convert::{Dependency, Desired};
 use super::diff::{self, Keeps, Mask};
 use super::live::{Live, LiveObject};
 use super::names::{Namespace, is_node_network};
 use super::operation::{ObjectKind, Operation, Target};
+use super::order;
 use super::spec::ServiceSpec;
 
 pub use carry::fill_ids;
@@ -36,6 +37,8 @@ pub struct Policy {
 pub struct Step {
     pub operation: Operation,
     pub change: Change,
+    /// Waited for before the write.
+    pub after: Vec<Dependency>,
 }
 
 /// The writes of a deploy.
@@ -73,8 +76,11 @@ pub fn plan(
     planner.networks(desired);
     planner.objects(desired);
     planner.references(desired);
-    for spec in desired.services.values() {
-        planner.service(spec);
+    for name in order::order(desired) {
+        if let Some(spec) = desired.services.get(name) {
+            planner.service(spec);
+            planner.after(desired.dependencies.get(name));
+        }
     }
     if !policy.like_docker {
         planner.cleanup(desired);
@@ -215,6 +221,15 @@ impl Planner<'_> {
         }
     }
 
+    /// Only what is created waits: what runs is not held up by an update.
+    fn after(&mut self, dependencies: Option<&Vec<Dependency>>) {
+        if let (Some(step), Some(dependencies)) = (self.planned.steps.last_mut(), dependencies)
+            && matches!(step.operation, Operation::CreateService(_))
+        {
+            step.after.clone_from(dependencies);
+        }
+    }
+
     fn service_fields(&self, spec: &ServiceSpec, existing: &LiveObject) -> Vec<FieldChange> {
         let mut spec = spec.clone();
         fill_ids(&mut spec, self.live);
@@ -272,5 +287,9 @@ fn step(operation: Operation, verb: ChangeVerb, fields: Vec<FieldChange>) -> Ste
         subject: operation.subject(),
         fields,
     };
-    Step { operation, change }
+    Step {
+        operation,
+        change,
+        after: Vec::new(),
+    }
 }
