@@ -1,14 +1,17 @@
-//! Which fields differ, for people: never the value of an environment variable, never a secret.
+//! Which fields differ, for people: never the value of an environment variable, never a
+//! secret, never a text with a value of the deploy's variables.
 
 use std::collections::BTreeMap;
 
 use phoenix_common::wire::FieldChange;
 use serde_json::Value;
 
-use super::Mask;
+use super::{HIDDEN, Mask};
 
 /// Longest value shown.
 const SHOWN_CHARACTERS: usize = 200;
+/// Where a service spec has its environment.
+const ENVIRONMENT: &str = "TaskTemplate.ContainerSpec.Env";
 
 /// All differing fields of two values in normal form, as paths such as `TaskTemplate.ContainerSpec.Args`.
 pub fn changes(before: &Value, after: &Value, mask: &Mask) -> Vec<FieldChange> {
@@ -41,16 +44,24 @@ fn walk(
         }
         return;
     }
-    if path.ends_with(".Env") {
+    if path == ENVIRONMENT {
         environment(path, (before, after), changes);
         return;
     }
+    // The former text may hold a former value, which no list has any more: one hidden side hides both,
+    // and what goes away is not shown at all where there are variables.
+    let hit = |value: Option<&Value>| value.is_some_and(|value| mask.hits_value(value));
+    let gone = after.is_none() && !mask.is_empty() && before.is_some_and(has_text);
+    let hidden = hit(before) || hit(after) || gone;
     let show = |value: &Value| {
+        if hidden {
+            return HIDDEN.to_owned();
+        }
         let text = match value {
             Value::String(text) => text.clone(),
             value => value.to_string(),
         };
-        mask.hide(&text).chars().take(SHOWN_CHARACTERS).collect()
+        text.chars().take(SHOWN_CHARACTERS).collect()
     };
     changes.push(FieldChange {
         field: path.to_owned(),
@@ -59,25 +70,45 @@ fn walk(
     });
 }
 
+fn has_text(value: &Value) -> bool {
+    match value {
+        Value::String(_) => true,
+        Value::Array(list) => list.iter().any(has_text),
+        Value::Object(map) => map.values().any(has_text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// Variables by name; their values stay hidden.
 fn environment(
     path: &str,
     (before, after): (Option<&Value>, Option<&Value>),
     changes: &mut Vec<FieldChange>,
 ) {
+    let lists = (before, after);
     let (before, after) = (variables(before), variables(after));
+    let shown_so_far = changes.len();
     let mut names: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
         if before.get(name) != after.get(name) {
-            let hidden = |value: Option<&&str>| value.map(|_| "(hidden)".to_owned());
+            let hidden = |value: Option<&&str>| value.map(|_| HIDDEN.to_owned());
             changes.push(FieldChange {
                 field: format!("{path}[{name}]"),
                 before: hidden(before.get(name)),
                 after: hidden(after.get(name)),
             });
         }
+    }
+    if changes.len() == shown_so_far {
+        // One name twice, or what is no text.
+        let hidden = |list: Option<&Value>| list.map(|_| HIDDEN.to_owned());
+        changes.push(FieldChange {
+            field: path.to_owned(),
+            before: hidden(lists.0),
+            after: hidden(lists.1),
+        });
     }
 }
 
@@ -98,22 +129,56 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn names_fields_and_hides_values() {
-        let before = json!({"A": {"Env": ["P=old", "Q=1"], "Image": "a:1"}, "N": 1});
-        let after = json!({"A": {"Env": ["P=new", "Q=1", "R=x"], "Image": "a:2"}});
-        let shown: Vec<String> = changes(&before, &after, &Mask::default())
+    fn shown(before: &Value, after: &Value, mask: &Mask) -> Vec<String> {
+        changes(before, after, mask)
             .iter()
             .map(|change| format!("{} {:?} {:?}", change.field, change.before, change.after))
-            .collect();
+            .collect()
+    }
+
+    fn container(container: &Value) -> Value {
+        json!({"TaskTemplate": {"ContainerSpec": container}})
+    }
+
+    #[test]
+    fn names_fields_and_hides_values() {
+        let before = container(&json!({"Env": ["P=old", "Q=1"], "Image": "a:1"}));
+        let mut after = container(&json!({"Env": ["P=new", "Q=1", "R=x"], "Image": "a:2"}));
+        after["N"] = json!(1);
         assert_eq!(
-            shown,
+            shown(&before, &after, &Mask::default()),
             [
-                r#"A.Env[P] Some("(hidden)") Some("(hidden)")"#,
-                r#"A.Env[R] None Some("(hidden)")"#,
-                r#"A.Image Some("a:1") Some("a:2")"#,
-                r#"N Some("1") None"#,
+                r#"N None Some("1")"#,
+                r#"TaskTemplate.ContainerSpec.Env[P] Some("(hidden)") Some("(hidden)")"#,
+                r#"TaskTemplate.ContainerSpec.Env[R] None Some("(hidden)")"#,
+                r#"TaskTemplate.ContainerSpec.Image Some("a:1") Some("a:2")"#,
             ]
         );
+    }
+
+    #[test]
+    fn neither_a_quoted_nor_a_former_value_is_shown() {
+        let mask = Mask::new(["pa\"ss\\word"]);
+        let before =
+            json!({"Args": ["--pw=canary-old"], "Labels": {"gone": "canary-old", "b": "1"}});
+        let after = json!({"Args": ["--pw=pa\"ss\\word"], "Labels": {"b": "2"}});
+        assert_eq!(
+            shown(&before, &after, &mask),
+            [
+                r#"Args Some("(hidden)") Some("(hidden)")"#,
+                r#"Labels.b Some("1") Some("2")"#,
+                r#"Labels.gone Some("(hidden)") None"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_difference_in_the_environment_is_never_lost() {
+        let mask = Mask::default();
+        let env = |list: Value| container(&json!({ "Env": list }));
+        let twice = shown(&env(json!(["A=1", "A=2"])), &env(json!(["A=2"])), &mask);
+        assert_eq!(twice.len(), 1, "{twice:?}");
+        let label = |value: &str| json!({"Labels": {"x.Env": value}});
+        assert_eq!(shown(&label("1"), &label("2"), &mask).len(), 1);
     }
 }

@@ -80,8 +80,15 @@ fn defaults(spec: &mut Value) {
         .filter(|policy| policy.is_object())
     {
         fill(policy, "Condition", json!("any"));
+        // None is the engine's default, zero is none at all.
+        for key in ["Delay", "Window"] {
+            if let Some(time) = policy.get_mut(key).filter(|time| **time == json!(0)) {
+                *time = json!("0");
+            }
+        }
     }
-    if let Some(container) = task.get_mut("ContainerSpec") {
+    let container = task.get_mut("ContainerSpec");
+    if let Some(container) = container.filter(|container| container.is_object()) {
         fill(container, "Isolation", json!("default"));
         let isolation = container
             .get("Isolation")
@@ -149,6 +156,13 @@ fn sort(spec: &mut Value) {
         ),
         ("/TaskTemplate/ContainerSpec/Ulimits", &["Name"]),
     ];
+    // Of one name the last counts: their order stays.
+    if let Some(Value::Array(variables)) = spec.pointer_mut("/TaskTemplate/ContainerSpec/Env") {
+        variables.sort_by_cached_key(|variable| {
+            let text = variable.as_str().unwrap_or_default();
+            text.split('=').next().unwrap_or_default().to_owned()
+        });
+    }
     for (path, keys) in lists {
         if let Some(list) = spec.pointer_mut(path).and_then(Value::as_array_mut) {
             list.sort_by_cached_key(|entry| {
@@ -192,12 +206,17 @@ const EMPTY_COUNTS: &[&str] = &[
     "Runtime",
 ];
 
+/// Mappings whose keys are the author's: an empty value there is a value.
+const AUTHORS_MAPS: &[&str] = &["Labels", "Options", "Sysctls", "DriverOpts"];
+
 /// Leaves out what is empty and writes numbers one way.
 fn prune(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for value in map.values_mut() {
-                prune(value);
+            for (key, value) in map.iter_mut() {
+                if !AUTHORS_MAPS.contains(&key.as_str()) {
+                    prune(value);
+                }
             }
             map.retain(|key, value| !is_empty(key, value));
         }
@@ -226,5 +245,95 @@ fn is_empty(key: &str, value: &Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Array(list) => list.is_empty(),
         Value::Object(map) => map.is_empty() && !EMPTY_COUNTS.contains(&key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::stack::diff::{Mask, changes};
+
+    const KEEPS: Keeps = Keeps {
+        start_interval: true,
+        subpath: true,
+    };
+
+    fn differs(before: Value, after: Value) -> bool {
+        let (before, after) = (service(before, KEEPS), service(after, KEEPS));
+        !changes(&before, &after, &Mask::default()).is_empty()
+    }
+
+    #[test]
+    fn empty_values_of_the_author_count() {
+        for (map, name) in [
+            ("Labels", "/Labels"),
+            ("Options", "/TaskTemplate/LogDriver/Options"),
+            ("Sysctls", "/TaskTemplate/ContainerSpec/Sysctls"),
+        ] {
+            let nested = |value: Value| {
+                let keys = name.split('/').skip(1).collect::<Vec<_>>();
+                keys.iter()
+                    .rev()
+                    .fold(value, |value, key| json!({ *key: value }))
+            };
+            assert!(
+                differs(nested(json!({"a": ""})), nested(json!({}))),
+                "{map}"
+            );
+            assert!(!differs(nested(json!({})), nested(Value::Null)), "{map}");
+        }
+        let policy = |policy: Value| json!({"TaskTemplate": {"RestartPolicy": policy}});
+        assert!(differs(policy(json!({"Delay": 0})), policy(json!({}))));
+        assert!(!differs(
+            policy(json!({"Condition": ""})),
+            policy(json!({}))
+        ));
+    }
+
+    #[test]
+    fn the_order_of_variables_is_of_no_meaning() {
+        let env = |list: Value| json!({"TaskTemplate": {"ContainerSpec": {"Env": list}}});
+        assert!(!differs(
+            env(json!(["B=1", "A=1"])),
+            env(json!(["A=1", "B=1"]))
+        ));
+        assert!(differs(
+            env(json!(["A=1", "A=2"])),
+            env(json!(["A=2", "A=1"]))
+        ));
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (0_u8..3).prop_map(Value::from),
+            "[a=]{0,2}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("TaskTemplate"),
+            Just("ContainerSpec"),
+            Just("Env"),
+            Just("Labels"),
+            Just("x.Env"),
+            Just("Delay"),
+        ];
+        leaf.prop_recursive(5, 40, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(key.clone(), inner, 0..4).prop_map(|map| json!(map)),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_differs_in_normal_form_is_a_change(before in json_value(), after in json_value()) {
+            let (before, after) = (service(before, KEEPS), service(after, KEEPS));
+            let changes = changes(&before, &after, &Mask::default());
+            prop_assert_eq!(before != after, !changes.is_empty());
+        }
     }
 }
