@@ -6,7 +6,8 @@ use phoenix_common::log::Chain;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{AgentFailure, FailureKind};
 
-use super::fault::Problems;
+use super::diff::Mask;
+use super::fault::{Fault, Problem, Problems};
 use super::planner::Refusal;
 use crate::docker::error::EngineError;
 use crate::failure::Failure;
@@ -75,6 +76,60 @@ pub enum StackError {
         seconds: u32,
         left: Vec<String>,
     },
+}
+
+impl StackError {
+    /// With the values of the deploy's variables hidden.
+    #[must_use]
+    pub fn masked(mut self, mask: &Mask) -> Self {
+        match &mut self {
+            Self::Input { source, .. } => {
+                source.0.iter_mut().for_each(|problem| hide(problem, mask))
+            }
+            Self::Write { source, .. } | Self::Read { source, .. } => {
+                if let EngineError::Status { message, .. } = source {
+                    *message = mask.hide(message);
+                }
+            }
+            Self::NotRunning { services, .. } | Self::WaitEnded { services, .. } => {
+                for line in services {
+                    *line = mask.hide(line);
+                }
+            }
+            Self::NotPutBack { reasons, .. } => {
+                for reason in reasons {
+                    *reason = mask.hide(reason);
+                }
+            }
+            Self::DependencyEnded { text, .. } => *text = mask.hide(text),
+            Self::RolledBack { source, .. } => mask_boxed(source, mask),
+            Self::NotRolledBack {
+                rollback, source, ..
+            } => {
+                mask_boxed(rollback, mask);
+                mask_boxed(source, mask);
+            }
+            Self::Refused { .. }
+            | Self::NotManager
+            | Self::Contended { .. }
+            | Self::NotRemoved { .. } => {}
+        }
+        self
+    }
+}
+
+fn mask_boxed(error: &mut Box<StackError>, mask: &Mask) {
+    let open = std::mem::replace(&mut **error, StackError::NotManager);
+    **error = open.masked(mask);
+}
+
+/// Place and path stay: they come from keys, which no variable changes.
+fn hide(problem: &mut Problem, mask: &Mask) {
+    let message = problem.fault.to_string();
+    let hidden = mask.hide(&message);
+    if hidden != message {
+        problem.fault = Fault::Masked { message: hidden };
+    }
 }
 
 /// All refusals of a plan.

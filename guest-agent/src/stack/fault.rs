@@ -177,6 +177,10 @@ pub enum Fault {
     #[error("less than {least}, the least the engine takes")]
     TooSmall { least: &'static str },
 
+    /// Another one's text with the values of variables hidden.
+    #[error("{message}")]
+    Masked { message: String },
+
     // What the manifest adds.
     #[error("no service of that name in the compose file")]
     NoSuchService,

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Origin;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Network {
     pub origin: Origin,
     /// Given by `name:`; else empty and the stack's name goes before the key.
@@ -20,7 +20,7 @@ pub struct Network {
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NamedVolume {
     pub origin: Origin,
     pub name: String,
@@ -32,7 +32,7 @@ pub struct NamedVolume {
 }
 
 /// A config or a secret.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FileObject {
     pub origin: Origin,
     pub name: String,
@@ -54,3 +54,7 @@ impl fmt::Debug for Content {
         write!(formatter, "Content({} bytes)", self.0.len())
     }
 }
+
+crate::stack::shown::shows_only!(Network { origin });
+crate::stack::shown::shows_only!(NamedVolume { origin });
+crate::stack::shown::shows_only!(FileObject { origin, content });

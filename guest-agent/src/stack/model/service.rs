@@ -6,7 +6,7 @@ use super::{Deploy, Origin};
 
 /// Lists that were not written at all differ from empty ones where merging files tells them apart:
 /// those are `Option`s.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Service {
     pub origin: Origin,
     pub image: String,
@@ -83,7 +83,7 @@ pub struct CredentialSpec {
 }
 
 /// Times in nanoseconds.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Healthcheck {
     pub test: Vec<String>,
     pub interval: Option<i64>,
@@ -94,14 +94,14 @@ pub struct Healthcheck {
     pub disable: bool,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Logging {
     pub driver: String,
     /// `None`: no `options` key.
     pub options: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct NetworkAttachment {
     pub aliases: Vec<String>,
     pub driver_options: BTreeMap<String, String>,
@@ -150,3 +150,8 @@ pub struct FileReference {
     pub gid: String,
     pub mode: Option<u32>,
 }
+
+crate::stack::shown::shows_only!(Service { origin });
+crate::stack::shown::shows_only!(Healthcheck {});
+crate::stack::shown::shows_only!(Logging {});
+crate::stack::shown::shows_only!(NetworkAttachment {});

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Mount, is_false, is_zero};
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ContainerSpec {
     pub image: String,
@@ -84,7 +84,7 @@ pub struct CredentialSpec {
 }
 
 /// Times in nanoseconds.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Healthcheck {
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -170,3 +170,6 @@ fn configs<S: serde::Serializer>(
         value
     }))
 }
+
+crate::stack::shown::shows_only!(ContainerSpec {});
+crate::stack::shown::shows_only!(Healthcheck {});

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{is_false, is_zero};
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Mount {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -49,7 +49,7 @@ pub struct VolumeOptions {
     pub driver_config: Option<VolumeDriver>,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct VolumeDriver {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -67,3 +67,6 @@ pub struct TmpfsOptions {
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct ClusterOptions {}
+
+crate::stack::shown::shows_only!(Mount { r#type });
+crate::stack::shown::shows_only!(VolumeDriver { name });

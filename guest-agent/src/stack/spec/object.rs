@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use crate::stack::model::Content;
 
 /// Body of `POST /networks/create`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NetworkSpec {
     pub name: String,
@@ -38,7 +38,7 @@ pub struct IpamPool {
 }
 
 /// Body of `POST /configs/create` and `/secrets/create`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ObjectSpec {
     pub name: String,
@@ -52,7 +52,7 @@ pub struct ObjectSpec {
     pub templating: Option<ObjectDriver>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ObjectDriver {
     pub name: String,
@@ -63,3 +63,7 @@ pub struct ObjectDriver {
 fn base64<S: Serializer>(content: &Content, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&base64::engine::general_purpose::STANDARD.encode(&content.0))
 }
+
+crate::stack::shown::shows_only!(NetworkSpec { name });
+crate::stack::shown::shows_only!(ObjectSpec { name, data });
+crate::stack::shown::shows_only!(ObjectDriver { name });

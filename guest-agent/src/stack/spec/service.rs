@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{ContainerSpec, is_zero};
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ServiceSpec {
     pub name: String,
@@ -21,7 +21,7 @@ pub struct ServiceSpec {
     pub endpoint_spec: EndpointSpec,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TaskSpec {
     pub container_spec: ContainerSpec,
@@ -165,7 +165,7 @@ pub enum Preference {
     Spread { spread_descriptor: String },
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NetworkTarget {
     /// The network's name; the engine stores its id.
@@ -176,7 +176,7 @@ pub struct NetworkTarget {
     pub driver_opts: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LogDriver {
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -184,3 +184,8 @@ pub struct LogDriver {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, String>,
 }
+
+crate::stack::shown::shows_only!(ServiceSpec { name });
+crate::stack::shown::shows_only!(TaskSpec { force_update });
+crate::stack::shown::shows_only!(LogDriver { name });
+crate::stack::shown::shows_only!(NetworkTarget { target });
