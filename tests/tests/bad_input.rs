@@ -175,7 +175,8 @@ fn a_guest_that_cannot_be_reached_is_told_apart_by_what_to_do() {
     );
     drop(hostile);
 
-    node.sh("rm /run/qemu-server/1001.qga").unwrap();
+    node.sh("rm /run/qemu-server/1001.qga; sed -i /^agent:/d /etc/pve/qemu-server/1001.conf")
+        .unwrap();
     case.phoenix(
         "run 1001 post-start --deadline 6",
         1,
