@@ -23,7 +23,7 @@ LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/t
 SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \
 	$(wildcard packaging/*/DEBIAN/p*) .ci/run .ci/suite
 
-.PHONY: help prepare prepare-checks build deb deb-lab demo test test-unit test-lab lint bench clean
+.PHONY: help prepare prepare-checks lab-programs build deb deb-lab demo test test-unit test-lab lint bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,7 +55,11 @@ deb: prepare ## both Debian packages into dist/ (PROFILE=lab: quicker to build, 
 deb-lab: prepare
 	@PROFILE=lab packaging/build-deb.sh
 
-demo: deb-lab ## watch a start event turn two bare guests into a Swarm with a stack
+# The lab finds its own programs (pve-double) beside itself.
+lab-programs: prepare
+	cargo build --locked --quiet -p phoenix-tests --bins
+
+demo: deb-lab lab-programs ## watch a start event turn two bare guests into a Swarm with a stack
 	$(LAB) prepare
 	$(LAB) demo
 
@@ -70,7 +74,7 @@ test-unit: prepare ## tests that need nothing but this checkout
 	@.ci/suite unit cargo test --locked --no-fail-fast --workspace --exclude phoenix-tests
 	@.ci/suite source cargo test --locked --no-fail-fast -p phoenix-tests --lib --bins $(addprefix --test ,$(SOURCE_TESTS))
 
-test-lab: deb-lab prepare-checks ## the packages, and black-box tests in light guests (root)
+test-lab: deb-lab lab-programs prepare-checks ## the packages, and black-box tests in light guests (root)
 	@.ci/suite lintian lintian --allow-root -E --pedantic --fail-on error,warning,info,pedantic dist/lab/*.deb
 	@.ci/suite lab-trees $(LAB) prepare
 	@[ -z "$(LAB_TESTS)" ] || .ci/suite lab cargo test --locked --no-fail-fast -p phoenix-tests $(addprefix --test ,$(LAB_TESTS))

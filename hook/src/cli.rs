@@ -51,7 +51,7 @@ pub fn run(paths: Paths) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
-    log::init("phoenix", level(cli.verbose));
+    log::init("phoenix", level(&cli));
     let paths = match cli.config_dir {
         Some(folder) => paths.with_config_dir(folder),
         None => paths,
@@ -66,13 +66,15 @@ pub fn run(paths: Paths) -> ExitCode {
         Verb::Worker => worker::run(&paths),
         Verb::Events(args) => commands::events::run(&args, &paths),
     };
-    exit.into()
+    commands::unless_lost(exit).into()
 }
 
-fn level(verbose: u8) -> LevelFilter {
-    match verbose {
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
+/// An operator's verb says what it does by itself; the worker's log is all there is of it.
+fn level(cli: &Cli) -> LevelFilter {
+    match (cli.verbose, &cli.verb) {
+        (0, Verb::Worker) => LevelFilter::INFO,
+        (0, _) => LevelFilter::WARN,
+        (1, _) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     }
 }

@@ -127,7 +127,9 @@ fn unreadable(error: FileError) -> ConfigError {
         }
         FileError::Json { path, source } => (path, format!("cannot be read: {source}")),
     };
-    let hint = absent.then_some("`phoenix init` writes one; --config-dir names another folder");
+    let hint = absent.then_some(
+        "samples are in /usr/share/doc/phoenix-hook/examples; --config-dir names another folder",
+    );
     of_file(path, Rule::FileUnreadable, message).maybe_hint(hint.map(str::to_owned))
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use phoenix_common::qga::{ExitKind, QgaError};
 use phoenix_common::retry::Deadline;
+use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{
     Answer, FailureKind, Outcome, PROTOCOL_VERSION, RESPONSE_LIMIT_BYTES, Request, RequestBody,
     Response,
@@ -28,6 +29,20 @@ pub fn request(body: RequestBody) -> Request {
         protocol: PROTOCOL_VERSION,
         id: random_name(),
         body,
+    }
+}
+
+/// The question's name, for logs: its content may be secret.
+fn question(body: &RequestBody) -> &'static str {
+    match body {
+        RequestBody::Facts => "facts",
+        RequestBody::PlanGuest(_) => "plan guest",
+        RequestBody::SwarmView => "swarm view",
+        RequestBody::SwarmToken(_) => "swarm token",
+        RequestBody::PlanStack(_) => "plan stack",
+        RequestBody::StackStatus { .. } => "stack status",
+        RequestBody::JobStart { .. } => "job start",
+        RequestBody::JobStatus { .. } => "job status",
     }
 }
 
@@ -74,7 +89,9 @@ impl Channel {
         deadline: Deadline,
     ) -> Result<Answer, ChannelError> {
         let vmid = self.vmid();
+        let question = question(&body);
         let response = self.ask(&request(body), deadline).await?;
+        tracing::debug!(%vmid, question, agent = %Untrusted(&response.agent_version), "answered");
         match response.outcome {
             Outcome::Ok(answer) => Ok(*answer),
             Outcome::Err(failure) if failure.kind == FailureKind::Protocol => {

@@ -110,9 +110,10 @@ struct Said<'failure>(&'failure AgentFailure);
 
 impl fmt::Display for Said<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, message) in self.0.messages.iter().take(MESSAGES_SHOWN).enumerate() {
+        let lines = self.0.messages.iter().flat_map(|message| message.lines());
+        for (index, line) in lines.take(MESSAGES_SHOWN).enumerate() {
             let separator = if index == 0 { "" } else { ": " };
-            write!(formatter, "{separator}{}", Untrusted(message))?;
+            write!(formatter, "{separator}{}", Untrusted(line))?;
         }
         match &self.0.hint {
             Some(hint) => write!(formatter, "; {}", Untrusted(hint)),

@@ -10,21 +10,47 @@ pub mod validate;
 
 use std::error::Error;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use phoenix_common::log::Chain;
 use serde::Serialize;
 
+use crate::exit_code::Exit;
+
+/// Whether a result could not be written, for another reason than a reader that went away.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// A result line on stdout. A reader that went away is no error.
 pub fn print_line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    note(writeln!(std::io::stdout(), "{text}"));
+}
+
+fn note(written: std::io::Result<()>) {
+    if written.is_err_and(|error| error.kind() != ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The verb's own end, unless its result was lost (disk full): then it failed.
+pub fn unless_lost(exit: Exit) -> Exit {
+    note(std::io::stdout().flush());
+    if exit == Exit::Converged && LOST.load(Ordering::Relaxed) {
+        let _ = writeln!(
+            std::io::stderr(),
+            "phoenix: the result cannot be written to stdout"
+        );
+        return Exit::Failed;
+    }
+    exit
 }
 
 /// A result as JSON on stdout.
 pub fn print_json(value: &impl Serialize) {
     let mut stdout = std::io::stdout().lock();
-    let _ = serde_json::to_writer_pretty(&mut stdout, value);
-    let _ = writeln!(stdout);
+    let written = serde_json::to_writer_pretty(&mut stdout, value);
+    note(written.map_err(std::io::Error::from));
+    note(writeln!(stdout));
 }
 
 /// The one line for an error that ends a verb, with its causes, on stderr.

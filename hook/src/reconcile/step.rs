@@ -67,7 +67,12 @@ impl Run<'_> {
                 String::new()
             }
             Err(error) => {
-                let text = Chain(error).to_string();
+                // With no time left the last question had none either: its error would mislead.
+                let text = if self.deadline.has_passed() {
+                    "not done before the deadline; what was begun goes on in the guest".to_owned()
+                } else {
+                    Chain(error).to_string()
+                };
                 self.progress.say(vmid, &format!("failed: {text}"));
                 text
             }

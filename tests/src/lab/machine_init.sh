@@ -84,6 +84,10 @@ printf '127.0.0.1 localhost\n%s %s\n' "$LAB_ADDRESS" "$LAB_HOSTNAME" > "$root/et
 # DNS is refused at once; else a pull waits 20 s for it.
 rm -f "$root/etc/resolv.conf"; echo 'nameserver 127.0.0.1' > "$root/etc/resolv.conf"
 [ -s "$root/etc/machine-id" ] || tr -d - < /proc/sys/kernel/random/uuid > "$root/etc/machine-id"
+# ProtectKernelTunables= mounts a /proc of its own, with the boot id of the kernel that all machines share.
+worker="$root/etc/systemd/system/phoenix-worker.service.d"
+mkdir -p "$worker"
+printf '[Service]\nBindReadOnlyPaths=/proc/sys/kernel/random/boot_id\n' > "$worker/lab-boot-id.conf"
 for unit in $LAB_MASKED; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
 
 # The lab's process puts the other end of the cable into its bridge.

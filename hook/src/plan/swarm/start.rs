@@ -18,10 +18,10 @@ impl Step<'_> {
             return wait(plan, self.wanted.managers.first().copied(), &reason);
         };
         if candidate != self.vmid {
-            let reason = format!(
-                "guest {candidate} has not started Swarm {} yet",
-                self.wanted.name
-            );
+            let reason = match self.seen.managers.get(&candidate) {
+                Some(Observed::Unknown(reason)) => reason.clone(),
+                _ => format!("it has not started Swarm {} yet", self.wanted.name),
+            };
             return wait(plan, Some(candidate), &reason);
         }
         if let Some((vmid, reason)) = self.unseen_manager() {

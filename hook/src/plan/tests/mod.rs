@@ -207,7 +207,7 @@ fn the_agent_comes_before_everything_and_is_never_downgraded() {
         (
             "0.10.0",
             (1, 2),
-            "… waits for guest 1001: guest 1001 has not started Swarm default yet",
+            "… waits for guest 1001: it has not started Swarm default yet",
         ),
         (
             "0.10.0",
