@@ -11,6 +11,9 @@ use crate::untrusted::Untrusted;
 /// Most output kept per stream, in bytes; a program that prints more fails.
 pub const OUTPUT_LIMIT_BYTES: u64 = 4 << 20;
 
+/// How long output is still read after the program has ended: a daemon it left may hold its pipes for ever.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(1);
+
 /// A program to run. Secrets go into `stdin`, never into an argument.
 #[derive(Debug)]
 pub struct Command {
@@ -163,13 +166,25 @@ impl Command {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let out = read_limited(child.stdout.take(), &mut stdout);
         let err = read_limited(child.stderr.take(), &mut stderr);
-        let ((), out, err) = tokio::join!(feed, out, err);
-        if out.map_err(spawn_failed)? || err.map_err(spawn_failed)? {
+        let (status, read) = {
+            let pipes = async { tokio::join!(feed, out, err) };
+            tokio::pin!(pipes);
+            tokio::select! {
+                read = &mut pipes => (child.wait().await, Some(read)),
+                status = child.wait() => {
+                    (status, tokio::time::timeout(DRAIN_DEADLINE, pipes).await.ok())
+                }
+            }
+        };
+        if let Some(((), out, err)) = read {
+            out.and(err).map_err(spawn_failed)?;
+        }
+        let status = status.map_err(spawn_failed)?;
+        if is_too_much(&stdout) || is_too_much(&stderr) {
             return Err(CommandError::TooMuchOutput {
                 command: command.to_owned(),
             });
         }
-        let status = child.wait().await.map_err(spawn_failed)?;
         let output = Output { stdout, stderr };
         match status.code() {
             Some(code) => Ok(Ended { code, output }),
@@ -191,16 +206,18 @@ fn failed(command: String, status: String, output: &Output) -> CommandError {
     }
 }
 
-/// Reads to the end or to the limit; true when there was more.
+/// Reads to the end or just beyond the limit.
 async fn read_limited(
     pipe: Option<impl tokio::io::AsyncRead + Unpin>,
     content: &mut Vec<u8>,
-) -> std::io::Result<bool> {
-    let Some(pipe) = pipe else { return Ok(false) };
-    pipe.take(OUTPUT_LIMIT_BYTES + 1)
-        .read_to_end(content)
-        .await?;
-    Ok(content.len() as u64 > OUTPUT_LIMIT_BYTES)
+) -> std::io::Result<()> {
+    let Some(pipe) = pipe else { return Ok(()) };
+    let read = pipe.take(OUTPUT_LIMIT_BYTES + 1).read_to_end(content).await;
+    read.map(drop)
+}
+
+fn is_too_much(content: &[u8]) -> bool {
+    content.len() as u64 > OUTPUT_LIMIT_BYTES
 }
 
 fn last_lines(output: &[u8]) -> String {
@@ -248,6 +265,23 @@ mod tests {
         assert_eq!((ended.code, &*ended.output.stdout), (3, &b"out\n"[..]));
         let killed = script("kill -9 $$").await;
         assert!(matches!(killed, Err(CommandError::Failed { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_keeps_the_pipes_is_not_waited_for() {
+        let begun = std::time::Instant::now();
+        let ended = Command::new("/bin/sh")
+            .args(["-c", "echo out; echo err >&2; sleep 20 & exit 3"])
+            .deadline(Duration::from_secs(15))
+            .run_to_exit()
+            .await
+            .unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        assert_eq!(ended.code, 3);
+        assert_eq!(
+            (&*ended.output.stdout, &*ended.output.stderr),
+            (&b"out\n"[..], &b"err\n"[..])
+        );
     }
 
     #[tokio::test]
