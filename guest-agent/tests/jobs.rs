@@ -124,12 +124,7 @@ fn ten_starts_of_one_job_at_once_make_one_process() {
 fn a_token_does_not_stay_on_disk() {
     let guest = Guest::new();
     let _engine = guest.engine(|_| Says::error(500, "no"));
-    let own = guest.ask(&json!("facts"));
-    let own = own["ok"]["facts"]["addresses"][0]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let address = own.split('/').next().unwrap();
+    let address = guest.own_address();
     let state = guest.work(
         "join",
         &json!({"swarm_join": {"token": "SWMTKN-canary", "managers": ["192.0.2.1:2377"],
@@ -228,4 +223,80 @@ fn the_next_job_starts_as_soon_as_the_result_of_the_last_is_read() {
     let lock = std::fs::File::create(folder.join("lock")).unwrap();
     let _lock = nix::fcntl::Flock::lock(lock, nix::fcntl::FlockArg::LockExclusive).unwrap();
     assert!(guest.work("next", &leave())["succeeded"].is_object());
+}
+
+/// Stands in for systemd: starts what follows `--` by itself, then does `end`.
+fn systemd_run(guest: &Guest, end: &str) {
+    std::fs::create_dir_all(guest.path("run/systemd/system")).unwrap();
+    let script = format!(
+        "while [ \"$1\" != -- ]; do shift; done; shift\n\
+         PHOENIX_ROOT=\"$ROOT\" setsid \"$@\" < /dev/null > /dev/null 2>&1 &\n{end}"
+    );
+    guest.program("systemd-run", &script);
+}
+
+#[test]
+fn a_unit_that_runs_although_its_start_failed_keeps_its_job() {
+    let (guest, _engine) = stuck();
+    let end = format!("until [ -e \"$ROOT/{JOBS}/unit/started\" ]; do sleep 0.01; done; exit 1");
+    systemd_run(&guest, &end);
+    assert_eq!(
+        guest.start_job("unit", &leave()),
+        json!({"ok": {"job_start": "started"}})
+    );
+    assert_eq!(guest.job_status("unit")["state"], "running");
+    kill(runner("unit"));
+    await_state(&guest, "unit", "lost");
+}
+
+#[test]
+fn a_job_that_ended_before_its_start_failed_keeps_its_result() {
+    let guest = Guest::new();
+    let _engine =
+        guest.engine(|_| Says::Json(200, json!({"Swarm": {"LocalNodeState": "inactive"}})));
+    systemd_run(&guest, "wait; exit 1");
+    assert!(guest.work("quick", &leave())["succeeded"].is_object());
+}
+
+#[test]
+fn a_unit_that_never_starts_leaves_no_trace() {
+    let (guest, _engine) = stuck();
+    std::fs::create_dir_all(guest.path("run/systemd/system")).unwrap();
+    guest.program("systemd-run", "echo 'Failed to connect to bus' >&2; exit 1");
+    let outcome = guest.start_job("unit", &leave());
+    assert_eq!(outcome["err"]["kind"], "retryable", "{outcome}");
+    assert!(!guest.path(&format!("{JOBS}/unit")).exists());
+    systemd_run(&guest, "exit 0");
+    let started = json!({"ok": {"job_start": "started"}});
+    assert_eq!(guest.start_job("unit", &leave()), started);
+    kill(runner("unit"));
+}
+
+#[test]
+fn a_half_written_request_goes_with_its_job() {
+    let guest = Guest::new();
+    let _engine =
+        guest.engine(|_| Says::Json(200, json!({"Swarm": {"LocalNodeState": "inactive"}})));
+    for job in ["asked", "swept"] {
+        guest.write(&format!("{JOBS}/{job}/work"), "swarm_join");
+        guest.write(&format!("{JOBS}/{job}/.phoenix-a1"), "SWMTKN-canary");
+    }
+    guest.write(&format!("{JOBS}/swept/request.json"), "SWMTKN-canary");
+    assert_eq!(guest.job_status("asked")["state"], "lost");
+    assert!(!guest.path(&format!("{JOBS}/asked/.phoenix-a1")).exists());
+    std::fs::set_permissions(guest.path(JOBS), PermissionsExt::from_mode(0o700)).unwrap();
+    assert!(guest.work("next", &leave())["succeeded"].is_object());
+    for left in [".phoenix-a1", "request.json"] {
+        assert!(!guest.path(&format!("{JOBS}/swept/{left}")).exists());
+    }
+    assert_eq!(guest.job_status("swept")["state"], "lost");
+    assert_eq!(guest.read(&format!("{JOBS}/swept/work")), "swarm_join");
+}
+
+#[test]
+fn a_start_lock_that_cannot_be_looked_at_is_no_start() {
+    let guest = Guest::new();
+    guest.write(&format!("{JOBS}/dead/work"), "swarm_join");
+    std::fs::create_dir(guest.path(&format!("{JOBS}/.start"))).unwrap();
+    assert_eq!(guest.job_status("dead")["state"], "lost");
 }

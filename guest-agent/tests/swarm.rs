@@ -8,16 +8,6 @@ use serde_json::{Value, json};
 use support::fake_engine::{Received, Says};
 use support::guest::Guest;
 
-/// An address of this machine, which is the guest's.
-fn own_address(guest: &Guest) -> String {
-    let facts = guest.ask(&json!("facts"));
-    let address = facts["ok"]["facts"]["addresses"][0]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    address.split('/').next().unwrap().to_owned()
-}
-
 fn info(state: &str, control: bool) -> Says {
     Says::Json(
         200,
@@ -61,7 +51,7 @@ const DONE_BEFORE: fn() -> Value = || json!({"succeeded": {"changes": [], "warni
 fn init_sends_the_pool_and_happens_once() {
     let guest = Guest::new();
     let engine = guest.engine(member("inactive", false));
-    let address = own_address(&guest);
+    let address = guest.own_address();
     let state = guest.work("first", &init(&address));
     assert_eq!(
         state["succeeded"]["changes"][0]["verb"], "create",
@@ -86,7 +76,7 @@ fn init_sends_the_pool_and_happens_once() {
 fn init_refuses_a_foreign_address_no_pool_and_a_worker() {
     let guest = Guest::new();
     let engine = guest.engine(member("active", false));
-    let address = own_address(&guest);
+    let address = guest.own_address();
     let foreign = guest.work("foreign", &init("203.0.113.77"));
     assert_eq!(foreign["failed"]["kind"], "input", "{foreign}");
     assert!(
@@ -108,7 +98,7 @@ fn init_refuses_a_foreign_address_no_pool_and_a_worker() {
 fn join_is_idempotent_and_knows_another_swarm() {
     let guest = Guest::new();
     let engine = guest.engine(member("inactive", false));
-    let address = own_address(&guest);
+    let address = guest.own_address();
     let right = join(&address, &["192.0.2.9:2377", "192.0.2.1:2377"]);
     assert!(guest.work("first", &right)["succeeded"].is_object());
     assert_eq!(guest.work("second", &right), DONE_BEFORE());
@@ -124,7 +114,7 @@ fn join_is_idempotent_and_knows_another_swarm() {
 fn a_pending_membership_is_left_before_joining() {
     let guest = Guest::new();
     let engine = guest.engine(member("pending", false));
-    let address = own_address(&guest);
+    let address = guest.own_address();
     let state = guest.work("join", &join(&address, &["192.0.2.1:2377"]));
     assert!(state["succeeded"].is_object(), "{state}");
     assert_eq!(engine.writes(), ["POST /swarm/leave", "POST /swarm/join"]);
@@ -142,7 +132,7 @@ fn a_join_that_nobody_answers_is_left_and_may_be_retried() {
         ),
         _ => inner(request),
     });
-    let address = own_address(&guest);
+    let address = guest.own_address();
     let state = guest.work("join", &join(&address, &["192.0.2.1:2377"]));
     assert_eq!(state["failed"]["kind"], "retryable", "{state}");
     assert!(state["failed"]["hint"].as_str().unwrap().contains("2377"));

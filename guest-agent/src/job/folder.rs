@@ -80,6 +80,22 @@ impl JobFolder {
         self.path.join("progress.jsonl")
     }
 
+    /// Removes all but what tells of a job: a request nobody took, files whose writer was killed before they
+    /// had their name. To be called with the runner's lock held.
+    pub(super) fn remove_leftovers(&self) {
+        const KEPT: [&str; 5] = ["lock", "work", "started", "progress.jsonl", "result.json"];
+        let Ok(entries) = std::fs::read_dir(&self.path) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let is_kept = KEPT.iter().any(|name| entry.file_name() == *name);
+            if !is_kept && let Err(error) = std::fs::remove_file(entry.path()) {
+                let (job, path) = (self.job(), entry.path());
+                tracing::warn!(job, "cannot remove {}: {error}", path.display());
+            }
+        }
+    }
+
     pub fn result(&self) -> PathBuf {
         self.path.join("result.json")
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::fcntl::FlockArg;
 use phoenix_common::fs::{write_atomic, write_json};
+use phoenix_common::log::Chain;
 use phoenix_common::retry::Deadline;
 use phoenix_common::wire::{JobStarted, Work};
 
@@ -36,18 +37,30 @@ pub async fn start(paths: &Paths, job: &JobName, work: &Work) -> Result<JobStart
         return Ok(JobStarted::Busy(running));
     }
     sweep::sweep(paths);
-    give_up_unstarted(paths);
     create(&folder, work)?;
     tracing::info!(job = job.as_str(), "job {job} starts");
-    let launched = launch(paths, job).await;
-    match launched {
-        Ok(()) => wait_until_up(&folder).await.map(|()| JobStarted::Started),
-        Err(error) => {
-            // Nothing runs: leave no trace, so that the same job can be started again.
-            let _ = std::fs::remove_dir_all(folder.path());
-            Err(error)
+    if let Err(error) = launch(paths, job).await {
+        if remove_unstarted(&folder) {
+            return Err(error);
         }
+        // systemd-run that is cut off, or loses the bus, may have started the unit all the same.
+        tracing::warn!(
+            job = job.as_str(),
+            "job {job} runs although: {}",
+            Chain(&error)
+        );
     }
+    wait_until_up(&folder).await.map(|()| JobStarted::Started)
+}
+
+/// Removes a job that nobody runs nor will run, so that the same one can be started again. False when a
+/// runner has taken the request.
+fn remove_unstarted(folder: &JobFolder) -> bool {
+    let is_unstarted = status::give_up(folder) && !folder.started().exists();
+    if is_unstarted {
+        let _ = std::fs::remove_dir_all(folder.path());
+    }
+    is_unstarted
 }
 
 /// The work's kind as its tag on the wire says it.
@@ -78,15 +91,6 @@ async fn start_lock(paths: &Paths) -> Result<Lock, JobError> {
             }
             Err(_) if deadline.has_passed() => return Err(JobError::Starting),
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-}
-
-/// A starter that was killed may have left a job whose runner is still to come.
-fn give_up_unstarted(paths: &Paths) {
-    for folder in JobFolder::all(paths) {
-        if folder.request().exists() {
-            status::give_up(&folder);
         }
     }
 }
@@ -167,8 +171,7 @@ async fn wait_until_up(folder: &JobFolder) -> Result<(), JobError> {
         if folder.started().exists() {
             return Ok(());
         }
-        if deadline.has_passed() && status::give_up(folder) {
-            let _ = std::fs::remove_dir_all(folder.path());
+        if deadline.has_passed() && remove_unstarted(folder) {
             return Err(JobError::NotUp {
                 job: folder.job().to_owned(),
                 seconds: START_DEADLINE.as_secs(),

@@ -60,21 +60,25 @@ fn state(paths: &Paths, folder: &JobFolder) -> JobState {
     if let Some(state) = result::read(folder) {
         return state;
     }
-    let is_starting = !folder.started().exists()
-        && lock(&start_lock_path(paths), FlockArg::LockSharedNonblock).is_err();
+    let is_starting = !folder.started().exists() && is_start_lock_held(paths);
     if is_starting || !give_up(folder) {
         return JobState::Running;
     }
     result::read(folder).unwrap_or(JobState::Lost)
 }
 
+fn is_start_lock_held(paths: &Paths) -> bool {
+    lock(&start_lock_path(paths), FlockArg::LockSharedNonblock)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
 /// Makes sure that a job whose runner never came or is gone will not come to life after all: a late
-/// runner finds no request. False when the runner came in this moment.
+/// runner finds no request, nor does a half-written one stay, with its token. False when the runner came in this moment.
 pub(super) fn give_up(folder: &JobFolder) -> bool {
     let Some(_lock) = folder.try_lock() else {
         return false;
     };
-    let _ = std::fs::remove_file(folder.request());
+    folder.remove_leftovers();
     true
 }
 

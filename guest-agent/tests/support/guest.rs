@@ -89,6 +89,17 @@ impl Guest {
         response["outcome"].take()
     }
 
+    /// An address of this machine, which is the guest's.
+    pub fn own_address(&self) -> String {
+        let facts = self.ask(&json!("facts"));
+        let addresses = &facts["ok"]["facts"]["addresses"];
+        let address = addresses[0].as_str().expect(
+            "this machine has no address but loopback, link-local and Docker's: Swarm tests need one to \
+             advertise (ip address add 192.0.2.7/24 dev dummy0)",
+        );
+        address.split('/').next().unwrap_or(address).to_owned()
+    }
+
     pub fn start_job(&self, job: &str, work: &Value) -> Value {
         self.ask(&json!({"job_start": {"job": job, "work": work}}))
     }
