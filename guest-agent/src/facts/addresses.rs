@@ -33,9 +33,21 @@ pub fn is_local(address: &str) -> bool {
 fn is_internal(interface: &str) -> bool {
     interface == "lo"
         || interface == "docker_gwbridge"
-        || ["docker", "veth", "br-"]
-            .iter()
-            .any(|prefix| interface.starts_with(prefix))
+        || interface.starts_with("veth")
+        || interface
+            .strip_prefix("docker")
+            .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        || is_docker_bridge(interface)
+}
+
+/// `br-` and the first 12 digits of the network's id; `br-lan` is someone's own bridge.
+fn is_docker_bridge(interface: &str) -> bool {
+    interface.strip_prefix("br-").is_some_and(|id| {
+        id.len() == 12
+            && id
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
 }
 
 fn is_link_local(address: IpAddr) -> bool {
@@ -75,6 +87,9 @@ mod tests {
             ("docker_gwbridge", true),
             ("veth12ab", true),
             ("br-0123456789ab", true),
+            ("br-lan", false),
+            ("br-0123456789abc", false),
+            ("br-guestsonline", false),
             ("eth0", false),
             ("ens18", false),
             ("br0", false),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use phoenix_common::fs::{FileError, read_limited, write_atomic};
 
@@ -10,6 +10,9 @@ use super::error::GuestError;
 
 /// Longest configuration file read, in bytes.
 const LIMIT_BYTES: u64 = 4 << 20;
+
+/// Most links followed in a row; as the kernel does.
+const LINKS_LIMIT: usize = 40;
 
 /// The text of a file; empty when it is not there.
 pub(super) fn text(path: &Path) -> Result<String, FileError> {
@@ -22,9 +25,21 @@ pub(super) fn text(path: &Path) -> Result<String, FileError> {
 
 /// Replaces the text of a file that may be a link to the real one; keeps its mode (new: 0644).
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), FileError> {
-    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = target(path);
     let mode = std::fs::metadata(&path).map_or(0o644, |metadata| metadata.permissions().mode());
     write_atomic(&path, text.as_bytes(), mode & 0o7777)
+}
+
+/// The file that a chain of links ends at; it may be missing yet.
+fn target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_LIMIT {
+        let Ok(link) = std::fs::read_link(&path) else {
+            break;
+        };
+        path = path.parent().unwrap_or(Path::new("/")).join(link);
+    }
+    path
 }
 
 /// Points the link `path` at `target`; whoever reads sees the old one or the new one.
@@ -42,4 +57,25 @@ pub(super) fn link(path: &Path, target: &Path) -> Result<(), GuestError> {
         path: path.to_owned(),
         source,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_also_when_its_file_is_not_there_yet() {
+        let root = tempfile::tempdir().unwrap();
+        let (link, file) = (
+            root.path().join("default/locale"),
+            root.path().join("locale.conf"),
+        );
+        std::fs::create_dir(root.path().join("default")).unwrap();
+        std::os::unix::fs::symlink("../locale.conf", &link).unwrap();
+        for content in ["first", "second"] {
+            replace(&link, content).unwrap();
+            assert!(link.is_symlink());
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
+        }
+    }
 }
