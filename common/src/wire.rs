@@ -223,7 +223,7 @@ pub struct Facts {
     /// `ID` and `VERSION_ID` of `/etc/os-release`.
     pub os_id: String,
     pub os_version: String,
-    /// As `uname -m`.
+    /// As Rust names it (`x86_64`, `aarch64`), which on 32 bits is not what `uname -m` says.
     pub architecture: String,
     /// Addresses with prefix (`192.168.77.11/24`) of all interfaces but loopback and Docker's own.
     pub addresses: Vec<String>,

@@ -13,18 +13,13 @@ const LINES_LIMIT: usize = 5000;
 const MESSAGE_CHARACTERS: usize = 400;
 
 /// Where work says what it does. A line that cannot be written never stops the work.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ProgressLog {
-    file: Option<File>,
+    file: File,
     lines: usize,
 }
 
 impl ProgressLog {
-    /// Says nothing to anyone but the log.
-    pub fn discard() -> Self {
-        Self::default()
-    }
-
     /// Appends to the file `path`, mode 0600.
     ///
     /// # Errors
@@ -35,16 +30,12 @@ impl ProgressLog {
             .append(true)
             .mode(0o600)
             .open(path)?;
-        Ok(Self {
-            file: Some(file),
-            lines: 0,
-        })
+        Ok(Self { file, lines: 0 })
     }
 
     /// Reports that `step` (`docker`, `service dev1_shop_web`) has come to `message`. No secrets.
     pub fn step(&mut self, step: &str, message: &str) {
         tracing::info!(step, "{message}");
-        let Some(file) = &mut self.file else { return };
         if self.lines == LINES_LIMIT {
             return;
         }
@@ -56,7 +47,7 @@ impl ProgressLog {
         if let Ok(mut line) = serde_json::to_vec(&progress) {
             line.push(b'\n');
             // One write per line: a reader sees whole lines.
-            let _ = file.write_all(&line);
+            let _ = self.file.write_all(&line);
         }
     }
 }

@@ -212,8 +212,11 @@ fn bollard_client(
         deadline.as_secs().max(1),
         &client_version,
     )
-    .map_err(|_| EngineError::NoSocket {
-        path: socket.to_owned(),
+    .map_err(|error| match error {
+        bollard::errors::Error::SocketNotFoundError(_) => EngineError::NoSocket {
+            path: socket.to_owned(),
+        },
+        error => EngineError::from_bollard(format!("connecting to {}", socket.display()), error),
     })?;
     // bollard 0.21 joins an absolute path over its own `/v1.xx`, so without this the daemon's newest
     // version would answer, whatever was negotiated.
