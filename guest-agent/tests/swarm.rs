@@ -9,9 +9,13 @@ use support::fake_engine::{Received, Says};
 use support::guest::Guest;
 
 fn info(state: &str, control: bool) -> Says {
+    info_of(state, control, "n")
+}
+
+fn info_of(state: &str, control: bool, node_id: &str) -> Says {
     Says::Json(
         200,
-        json!({"ID": "e", "ServerVersion": "20.10.24", "Swarm": {"NodeID": "n", "NodeAddr": "192.0.2.7",
+        json!({"ID": "e", "ServerVersion": "20.10.24", "Swarm": {"NodeID": node_id, "NodeAddr": "192.0.2.7",
             "LocalNodeState": state, "ControlAvailable": control, "Error": "",
             "RemoteManagers": [{"NodeID": "m", "Addr": "192.0.2.1:2377"}]}}),
     )
@@ -111,13 +115,56 @@ fn join_is_idempotent_and_knows_another_swarm() {
 }
 
 #[test]
-fn a_pending_membership_is_left_before_joining() {
+fn a_join_that_never_ended_is_left_before_joining() {
     let guest = Guest::new();
-    let engine = guest.engine(member("pending", false));
-    let address = guest.own_address();
-    let state = guest.work("join", &join(&address, &["192.0.2.1:2377"]));
+    let mut has_left = false;
+    let mut inner = member("pending", false);
+    let engine = guest.engine(move |request| match request.call().as_str() {
+        "GET /info" if !has_left => info_of("pending", false, ""),
+        "POST /swarm/leave" => {
+            has_left = true;
+            inner(request)
+        }
+        _ => inner(request),
+    });
+    let state = guest.work("join", &join(&guest.own_address(), &["192.0.2.1:2377"]));
     assert!(state["succeeded"].is_object(), "{state}");
     assert_eq!(engine.writes(), ["POST /swarm/leave", "POST /swarm/join"]);
+}
+
+#[test]
+fn a_member_whose_managers_are_away_is_left_alone() {
+    let guest = Guest::new();
+    let engine = guest.engine(member("pending", true));
+    let address = guest.own_address();
+    let state = guest.work("join", &join(&address, &["192.0.2.1:2377"]));
+    assert_eq!(state["failed"]["kind"], "retryable", "{state}");
+    let message = state["failed"]["messages"][0].as_str().unwrap();
+    assert!(message.contains("192.0.2.1:2377"), "{message}");
+    let other = guest.work("other", &join(&address, &["198.51.100.1:2377"]));
+    assert_eq!(other["failed"]["kind"], "refused", "{other}");
+    assert_eq!(engine.writes(), [""; 0]);
+}
+
+#[test]
+fn a_member_whose_engine_has_just_started_is_no_pending_one() {
+    let guest = Guest::new();
+    let mut looks = 0;
+    let mut inner = member("active", false);
+    let engine = guest.engine(move |request| match request.call().as_str() {
+        "GET /info" if looks < 5 => {
+            looks += 1;
+            info("pending", false)
+        }
+        "POST /swarm/leave" => {
+            assert_eq!(looks, 5, "left before the engine knew what it is");
+            inner(request)
+        }
+        _ => inner(request),
+    });
+    let leave = json!({"swarm_leave": {"force": false}});
+    assert!(guest.work("leave", &leave)["succeeded"].is_object());
+    assert_eq!(engine.writes(), ["POST /swarm/leave"]);
 }
 
 #[test]
@@ -141,7 +188,7 @@ fn a_join_that_nobody_answers_is_left_and_may_be_retried() {
 
 /// A manager with one node whose first `stale` updates meet another writer.
 fn manager(mut stale: usize) -> impl FnMut(&Received) -> Says + Send {
-    let mut index = 10;
+    let (mut index, mut looks) = (10, 0);
     let mut spec = json!({"Name": "", "Novel": {"kept": true}, "Labels": {"theirs": "1"},
         "Role": "worker", "Availability": "active"});
     move |request| match request.call().as_str() {
@@ -174,9 +221,20 @@ fn manager(mut stale: usize) -> impl FnMut(&Received) -> Says + Send {
                 "DefaultAddrPool": ["10.200.0.0/16"]}),
         ),
         "GET /nodes" => Says::Json(200, json!([])),
+        "GET /nodes/up" => Says::Json(200, json!({"ID": "up", "Status": {"State": "ready"}})),
         "DELETE /nodes/up" => {
             Says::error(400, "rpc error: node up is not down and can't be removed")
         }
+        "GET /nodes/leaves" => {
+            looks += 1;
+            let state = if looks > 3 { "down" } else { "ready" };
+            Says::Json(200, json!({"ID": "leaves", "Status": {"State": state}}))
+        }
+        "DELETE /nodes/leaves" if looks > 3 => Says::Json(200, Value::Null),
+        "DELETE /nodes/leaves" => Says::error(
+            400,
+            "rpc error: node leaves is not down and can't be removed",
+        ),
         _ => Says::error(404, "node not found"),
     }
 }
@@ -215,6 +273,11 @@ fn a_node_update_keeps_what_it_does_not_know_and_survives_another_writer() {
 fn only_entries_of_nodes_that_are_down_are_removed() {
     let guest = Guest::new();
     let _engine = guest.engine(manager(0));
+    let leaves = guest.work(
+        "leaves",
+        &json!({"swarm_node_remove": {"node_id": "leaves"}}),
+    );
+    assert!(leaves["succeeded"]["changes"][0].is_object(), "{leaves}");
     let up = guest.work("up", &json!({"swarm_node_remove": {"node_id": "up"}}));
     assert_eq!(up["failed"]["kind"], "refused", "{up}");
     let gone = guest.work("gone", &json!({"swarm_node_remove": {"node_id": "gone"}}));

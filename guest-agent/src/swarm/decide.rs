@@ -34,25 +34,53 @@ pub fn init(state: &OwnState) -> Result<Step, SwarmError> {
     }
 }
 
-/// For a node that shall join the Swarm of `managers` (`address:port`).
+/// For a node that shall join the Swarm of `managers` (`address:port`). Never costs a membership: a member
+/// whose managers do not answer is pending too.
 ///
 /// # Errors
-/// It is in another Swarm, or locked.
+/// It is in another Swarm, locked, or a member that reaches no manager now.
 pub fn join(state: &OwnState, managers: &[String]) -> Result<Step, SwarmError> {
     match &state.membership {
         Membership::Inactive => Ok(Step::Enter),
-        Membership::Pending | Membership::Error { .. } => Ok(Step::LeaveThenEnter),
+        // A join that never ended: no manager has made it a member.
+        Membership::Pending | Membership::Error { .. } if state.node_id.is_empty() => {
+            Ok(Step::LeaveThenEnter)
+        }
+        Membership::Pending => Err(unreachable(state, managers, "")),
+        Membership::Error { message } => Err(unreachable(state, managers, message)),
         Membership::Locked => Err(SwarmError::Locked),
         Membership::Worker { .. } | Membership::Manager { .. } => {
-            let known = &state.remote_managers;
-            if known.iter().any(|manager| managers.contains(manager)) {
+            if knows_one_of(state, managers) {
                 Ok(Step::Nothing)
             } else {
-                Err(SwarmError::OtherSwarm {
-                    managers: known.clone(),
-                })
+                Err(other_swarm(state))
             }
         }
+    }
+}
+
+/// Why a member that does not work stays what it is.
+fn unreachable(state: &OwnState, managers: &[String], message: &str) -> SwarmError {
+    // One that knows no manager does not say whose member it is.
+    if state.remote_managers.is_empty() || knows_one_of(state, managers) {
+        SwarmError::MemberUnreachable {
+            node_id: state.node_id.clone(),
+            managers: state.remote_managers.clone(),
+            message: message.to_owned(),
+        }
+    } else {
+        other_swarm(state)
+    }
+}
+
+fn knows_one_of(state: &OwnState, managers: &[String]) -> bool {
+    let mut known = state.remote_managers.iter();
+    known.any(|manager| managers.contains(manager))
+}
+
+fn other_swarm(state: &OwnState) -> SwarmError {
+    SwarmError::OtherSwarm {
+        managers: state.remote_managers.clone(),
     }
 }
 
@@ -63,6 +91,7 @@ mod tests {
     fn state(membership: Membership) -> OwnState {
         OwnState {
             membership,
+            node_id: "n".into(),
             remote_managers: vec!["192.0.2.1:2377".into()],
         }
     }
@@ -111,8 +140,8 @@ mod tests {
         let wrong = ["192.0.2.9:2377".to_owned()];
         for (membership, managers, wanted) in [
             (Membership::Inactive, &right[..], Some(Step::Enter)),
-            (Membership::Pending, &right, Some(Step::LeaveThenEnter)),
-            (broken(), &right, Some(Step::LeaveThenEnter)),
+            (Membership::Pending, &right, None),
+            (broken(), &right, None),
             (Membership::Locked, &right, None),
             (worker(), &right, Some(Step::Nothing)),
             (manager(), &right, Some(Step::Nothing)),
@@ -120,6 +149,26 @@ mod tests {
         ] {
             let shown = format!("{membership:?}");
             assert_eq!(join(&state(membership), managers).ok(), wanted, "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_member_whose_managers_are_away_stays_a_member() {
+        let right = ["192.0.2.1:2377".to_owned()];
+        let wrong = ["192.0.2.9:2377".to_owned()];
+        for membership in [Membership::Pending, broken()] {
+            let mut state = state(membership);
+            let error = join(&state, &right).unwrap_err();
+            assert!(error.is_retryable(), "{error}");
+            assert!(matches!(error, SwarmError::MemberUnreachable { .. }));
+            let error = join(&state, &wrong).unwrap_err();
+            assert!(matches!(error, SwarmError::OtherSwarm { .. }), "{error}");
+            state.remote_managers.clear();
+            let error = join(&state, &right).unwrap_err();
+            assert!(matches!(error, SwarmError::MemberUnreachable { .. }));
+            // No manager ever made it a member: a join that never ended.
+            state.node_id.clear();
+            assert_eq!(join(&state, &right).ok(), Some(Step::LeaveThenEnter));
         }
     }
 }

@@ -28,6 +28,18 @@ pub enum SwarmError {
     InSwarm { role: &'static str },
     #[error("this guest is in a Swarm of other managers: {}", Untrusted(&managers.join(", ")))]
     OtherSwarm { managers: Vec<String> },
+    #[error(
+        "this guest is node {} of a Swarm and reaches none of its managers {}{}",
+        Untrusted(node_id),
+        Untrusted(&managers.join(", ")),
+        said(message)
+    )]
+    MemberUnreachable {
+        node_id: String,
+        managers: Vec<String>,
+        /// What the engine says about it; may be empty.
+        message: String,
+    },
     #[error("this guest's Swarm state is locked")]
     Locked,
     #[error("this guest's Swarm membership is broken: {}", Untrusted(.0))]
@@ -42,6 +54,14 @@ pub enum SwarmError {
     NoSuchNode { node_id: String },
     #[error("node {node_id} was written by others {times} times in between")]
     Contended { node_id: String, times: usize },
+}
+
+fn said(message: &str) -> String {
+    if message.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", Untrusted(message))
+    }
 }
 
 impl From<EngineError> for SwarmError {
@@ -80,7 +100,9 @@ impl Failure for SwarmError {
             Self::InSwarm { .. } | Self::OtherSwarm { .. } | Self::Locked | Self::Broken(_) => {
                 FailureKind::Refused
             }
-            Self::NotReached { .. } | Self::Contended { .. } => FailureKind::Retryable,
+            Self::NotReached { .. } | Self::MemberUnreachable { .. } | Self::Contended { .. } => {
+                FailureKind::Retryable
+            }
             Self::State(_) => FailureKind::Failed,
         }
     }
@@ -92,6 +114,11 @@ impl Failure for SwarmError {
             Self::OtherSwarm { .. } | Self::InSwarm { .. } => {
                 Some("leave that Swarm first (docker swarm leave)".to_owned())
             }
+            Self::MemberUnreachable { .. } => Some(
+                "start a manager and check 2377/tcp; if the Swarm was made anew or this node was removed \
+                 from it: docker swarm leave --force"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

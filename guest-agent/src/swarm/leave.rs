@@ -20,7 +20,8 @@ pub async fn run(
     force: bool,
     progress: &mut ProgressLog,
 ) -> Result<WorkReport, SwarmError> {
-    if state::read(engine).await?.membership == Membership::Inactive {
+    // Pending for a moment is what a member is too, after a start of its engine.
+    if state::settled(engine).await?.membership == Membership::Inactive {
         progress.step("swarm", "this guest is in no Swarm");
         return Ok(WorkReport::default());
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use phoenix_common::retry::Backoff;
+use phoenix_common::retry::{Backoff, Deadline};
 use phoenix_common::wire::{
     Availability, Change, ChangeVerb, FieldChange, SwarmNodeUpdate, SwarmRole, WorkReport,
 };
@@ -15,6 +15,9 @@ use crate::progress::ProgressLog;
 
 /// How often an update is tried while others write the same entry or the leader changes.
 const TRIES: usize = 10;
+
+/// How long a node that has left may take to be down for the managers.
+const DOWN_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Makes the entry as `update` says; writes nothing when it is so.
 ///
@@ -49,7 +52,8 @@ pub async fn update(
     }
 }
 
-/// Removes the entry of a node that is down; nothing when there is none.
+/// Removes the entry of a node that is down; nothing when there is none. A node that has just left is
+/// waited for: the managers see it as ready for some seconds more.
 ///
 /// # Errors
 /// The node runs, or is a manager.
@@ -59,6 +63,7 @@ pub async fn remove(
     progress: &mut ProgressLog,
 ) -> Result<WorkReport, SwarmError> {
     check_id(node_id)?;
+    await_down(engine, node_id, progress).await?;
     match engine.delete(&format!("/nodes/{node_id}")).await {
         Ok(_) => {
             progress.step("swarm", &format!("removed node {node_id}"));
@@ -73,6 +78,33 @@ pub async fn remove(
         }
         Err(error) if error.is_not_found() => Ok(WorkReport::default()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until the node is down, gone, or runs on: then the engine refuses the removal in its own words.
+async fn await_down(
+    engine: &Engine,
+    node_id: &str,
+    progress: &mut ProgressLog,
+) -> Result<(), SwarmError> {
+    let deadline = Deadline::after(DOWN_DEADLINE);
+    let mut pauses = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+    let mut is_said = false;
+    loop {
+        let node = match engine.get(&format!("/nodes/{node_id}")).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            node => node?,
+        };
+        let state = node.pointer("/Status/State").and_then(Value::as_str);
+        let is_manager = node.get("ManagerStatus").is_some_and(Value::is_object);
+        if state == Some("down") || is_manager || deadline.has_passed() {
+            return Ok(());
+        }
+        if !is_said {
+            progress.step("swarm", &format!("waiting for node {node_id} to be down"));
+            is_said = true;
+        }
+        tokio::time::sleep(pauses.next().unwrap_or_default()).await;
     }
 }
 

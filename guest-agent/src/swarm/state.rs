@@ -18,6 +18,8 @@ const SETTLE_DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnState {
     pub membership: Membership,
+    /// Empty as long as no manager has ever made this node a member.
+    pub node_id: String,
     /// `address:2377` of the managers this node knows.
     pub remote_managers: Vec<String>,
 }
@@ -28,6 +30,11 @@ pub async fn read(engine: &Engine) -> Result<OwnState, SwarmError> {
     let swarm = info.get("Swarm").unwrap_or(&Value::Null);
     Ok(OwnState {
         membership: facts::docker::membership(swarm).map_err(SwarmError::State)?,
+        node_id: swarm
+            .get("NodeID")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         remote_managers: facts::docker::remote_managers(swarm),
     })
 }
