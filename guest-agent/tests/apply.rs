@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use support::fake_engine::Says;
+use support::fake_engine::{FakeEngine, Says};
 use support::guest::Guest;
 
 const DPKG_QUERY: &str =
@@ -143,12 +143,23 @@ fn apt_is_not_believed() {
 #[test]
 fn a_mirror_that_is_down_is_named() {
     let guest = guest();
-    let script = "echo 'E: Failed to fetch http://deb/ Connection refused' >&2; exit 100";
+    let script =
+        "case \"$*\" in *update) echo 'E: Failed to fetch http://deb/ Connection refused' >&2;;
+        *) echo 'E: Package docker.io has no installation candidate' >&2;; esac; exit 100";
     guest.program("apt-get", script);
     let state = guest.work("apply", &json!({"apply_guest": {"docker": {}}}));
     assert_eq!(state["failed"]["kind"], "retryable", "{state}");
     let messages = state["failed"]["messages"].to_string();
     assert!(messages.contains("Connection refused"), "{messages}");
+    assert!(messages.contains("no installation candidate"), "{messages}");
+}
+
+#[test]
+fn an_engine_of_no_package_is_an_engine() {
+    let guest = guest();
+    let _engine = guest.engine(|_| Says::error(404, "nothing else is asked"));
+    let plan = guest.ask(&json!({"plan_guest": {"docker": {}}}));
+    assert_eq!(plan, json!({"ok": {"plan_guest": []}}));
 }
 
 #[test]
@@ -177,12 +188,15 @@ fn docker_is_installed_enabled_and_asked() {
     let guest = guest();
     std::fs::create_dir_all(guest.path("run/systemd")).unwrap();
     let units = guest.path("run/systemd/system");
-    // Jobs run without systemd-run here: the units' folder appears with the package.
-    guest.program(
-        "apt-get",
-        &format!("{APT_GET}\nmkdir -p {}", units.display()),
+    let socket = guest.path("engine.sock");
+    let engine = FakeEngine::start(&socket, |_| Says::error(404, "nothing else is asked"));
+    // The engine appears with the package, and the units' folder, as jobs run without systemd-run here.
+    let appear = format!(
+        "mkdir -p {} \"$ROOT/var/run\"; ln -sf {} \"$ROOT/var/run/docker.sock\"",
+        units.display(),
+        socket.display()
     );
-    let engine = guest.engine(|_| Says::error(404, "nothing else is asked"));
+    guest.program("apt-get", &format!("{APT_GET}\n{appear}"));
     let state = guest.work("first", &json!({"apply_guest": {"docker": {}}}));
     assert!(state["succeeded"].is_object(), "{state}");
     let calls = writes(&guest);
@@ -249,4 +263,18 @@ fn words_that_are_options_or_paths_reach_no_program() {
         assert_eq!(outcome["err"]["kind"], "input", "{outcome}");
     }
     assert_eq!(guest.calls(), [""; 0]);
+}
+
+#[test]
+fn a_cloud_init_that_died_holds_nothing_up() {
+    let guest = guest();
+    guest.write("usr/bin/cloud-init", "");
+    guest.write("run/cloud-init/enabled", "");
+    std::fs::create_dir_all(guest.path("run/systemd/system")).unwrap();
+    guest.program(
+        "systemctl",
+        "printf 'ActiveState=failed\\nSubState=failed\\n'",
+    );
+    let facts = guest.ask(&json!("facts"));
+    assert_eq!(facts["ok"]["facts"]["cloud_init"], "failed", "{facts}");
 }

@@ -1,14 +1,23 @@
-//! Whether cloud-init still works on this guest, told by its files: `cloud-init status` may hang.
+//! Whether cloud-init still works on this guest, told by its files and its last unit: `cloud-init status` may
+//! hang.
+
+use std::time::Duration;
 
 use phoenix_common::fs::read_limited;
 use phoenix_common::wire::CloudInit;
 use serde_json::Value;
 
 use crate::paths::Paths;
+use crate::program;
+
+/// The unit of cloud-init's last stage, which writes the result.
+const LAST_UNIT: &str = "cloud-final.service";
 
 /// The state by `/run/cloud-init` (written by its generator and stages; cloud-init's documentation,
 /// "cloud-init status" and "disable cloud-init").
-pub fn state(paths: &Paths) -> CloudInit {
+///
+/// One that died before it wrote its result is told by systemd, else it would be waited for for ever.
+pub async fn state(paths: &Paths) -> CloudInit {
     let exists = |path: &str| paths.at(path).exists();
     if paths.program("cloud-init").is_none()
         || exists("/etc/cloud/cloud-init.disabled")
@@ -17,10 +26,65 @@ pub fn state(paths: &Paths) -> CloudInit {
     {
         return CloudInit::Absent;
     }
-    match read_limited(&paths.at("/run/cloud-init/result.json"), 1 << 20) {
-        Ok(result) if has_errors(&result) => CloudInit::Failed,
-        Ok(_) => CloudInit::Done,
-        Err(_) => CloudInit::Running,
+    if let Some(state) = result(paths) {
+        return state;
+    }
+    match last_unit(paths).await {
+        LastUnit::ToCome => CloudInit::Running,
+        // It may have written its result between the two looks.
+        LastUnit::Ended => result(paths).unwrap_or(CloudInit::Done),
+        LastUnit::Dead => result(paths).unwrap_or(CloudInit::Failed),
+    }
+}
+
+fn result(paths: &Paths) -> Option<CloudInit> {
+    let result = read_limited(&paths.at("/run/cloud-init/result.json"), 1 << 20).ok()?;
+    Some(if has_errors(&result) {
+        CloudInit::Failed
+    } else {
+        CloudInit::Done
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum LastUnit {
+    /// It runs or waits for its turn, or there is no telling.
+    ToCome,
+    Ended,
+    /// It failed, or nothing will start it any more.
+    Dead,
+}
+
+async fn last_unit(paths: &Paths) -> LastUnit {
+    if !paths.at("/run/systemd/system").is_dir() {
+        return LastUnit::ToCome;
+    }
+    let Ok(systemctl) = program::command(paths, "systemctl") else {
+        return LastUnit::ToCome;
+    };
+    let shown = systemctl
+        .args(["show", "--property=ActiveState,SubState,Job", LAST_UNIT])
+        .deadline(Duration::from_secs(10))
+        .run()
+        .await;
+    shown.map_or(LastUnit::ToCome, |shown| {
+        parse_unit(&String::from_utf8_lossy(&shown.stdout))
+    })
+}
+
+/// As systemctl(1) shows it: a unit that waits for others is inactive with a job.
+fn parse_unit(text: &str) -> LastUnit {
+    let value = |name: &str| {
+        let mut lines = text.lines();
+        lines
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_default()
+    };
+    let has_job = !["", "0"].contains(&value("Job"));
+    match (value("ActiveState"), value("SubState")) {
+        ("active", "exited") => LastUnit::Ended,
+        ("failed" | "inactive", _) if !has_job => LastUnit::Dead,
+        _ => LastUnit::ToCome,
     }
 }
 
@@ -41,7 +105,30 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
-        state(&Paths::new(root.path()))
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        runtime.block_on(state(&Paths::new(root.path())))
+    }
+
+    #[test]
+    fn a_cloud_init_that_died_is_not_waited_for() {
+        for (shown, wanted) in [
+            ("ActiveState=failed\nSubState=failed", LastUnit::Dead),
+            ("ActiveState=inactive\nSubState=dead", LastUnit::Dead),
+            ("Job=0\nActiveState=inactive\nSubState=dead", LastUnit::Dead),
+            (
+                "Job=77\nActiveState=inactive\nSubState=dead",
+                LastUnit::ToCome,
+            ),
+            (
+                "Job=77\nActiveState=activating\nSubState=start",
+                LastUnit::ToCome,
+            ),
+            ("ActiveState=active\nSubState=exited", LastUnit::Ended),
+            ("", LastUnit::ToCome),
+        ] {
+            assert_eq!(parse_unit(shown), wanted, "{shown}");
+        }
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub async fn collect(paths: &Paths) -> Result<Facts, FactsError> {
         architecture: std::env::consts::ARCH.to_owned(),
         addresses: addresses::local(),
         has_dpkg: paths.program("dpkg").is_some(),
-        cloud_init: cloud_init::state(paths),
+        cloud_init: cloud_init::state(paths).await,
         docker: docker::observe(paths).await,
         running_jobs: job::status::running(paths),
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use phoenix_common::command::{Command, CommandError};
+use phoenix_common::log::Chain;
 use phoenix_common::retry::{Backoff, Deadline};
 
 use super::error::GuestError;
@@ -52,7 +53,7 @@ pub(super) async fn update(paths: &Paths) -> Result<(), GuestError> {
         // Without the option a mirror that is down is only a warning.
         let update = apt_get(paths)?.args(["-o", "APT::Update::Error-Mode=any", "update"]);
         match update.run().await {
-            Err(error) if says(&error, "lock") && !deadline.has_passed() => {
+            Err(error) if is_locked(&error) && !deadline.has_passed() => {
                 tokio::time::sleep(pauses.next().unwrap_or_default()).await;
             }
             result => return Ok(result.map(drop)?),
@@ -60,8 +61,27 @@ pub(super) async fn update(paths: &Paths) -> Result<(), GuestError> {
     }
 }
 
+/// Installs `packages` with the lists that `update` has left. When both fail both are told: the lists alone
+/// do not say what is wrong with a package.
+pub(super) async fn install_after(
+    update: Result<(), GuestError>,
+    paths: &Paths,
+    packages: &[&str],
+) -> Result<(), GuestError> {
+    if let Err(error) = &update {
+        tracing::warn!("apt-get update failed: {}", Chain(error));
+    }
+    match (install(paths, packages).await, update) {
+        (Err(install), Err(update)) => Err(GuestError::InstallWithoutLists {
+            update: Box::new(update),
+            install: Box::new(install),
+        }),
+        (result, _) => result,
+    }
+}
+
 /// Installs `packages` with what they depend on.
-pub(super) async fn install(paths: &Paths, packages: &[&str]) -> Result<(), GuestError> {
+async fn install(paths: &Paths, packages: &[&str]) -> Result<(), GuestError> {
     let result = run_install(paths, packages).await;
     match result {
         Err(GuestError::Command(error)) if says(&error, "dpkg --configure -a") => {
@@ -120,6 +140,13 @@ fn with_environment(command: Command) -> Command {
         .deadline(DEADLINE)
 }
 
+/// Whether another apt or dpkg works: their words for the lists' lock and for dpkg's.
+fn is_locked(error: &CommandError) -> bool {
+    ["Could not get lock", "Unable to lock", "was locked by"]
+        .iter()
+        .any(|words| says(error, words))
+}
+
 fn says(error: &CommandError, words: &str) -> bool {
     matches!(error, CommandError::Failed { stderr, .. } if stderr.contains(words))
 }
@@ -145,5 +172,35 @@ mod tests {
                 "mta"
             ]
         );
+    }
+
+    #[test]
+    fn a_lock_is_known_by_apts_own_words() {
+        for (words, is_lock) in [
+            (
+                "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 7 (apt-get)",
+                true,
+            ),
+            ("E: Unable to lock directory /var/lib/apt/lists/", true),
+            (
+                "dpkg: error: dpkg frontend lock was locked by another process with pid 7",
+                true,
+            ),
+            (
+                "E: Failed to fetch http://deb/pool/b/blockdev.deb  404  Not Found",
+                false,
+            ),
+            (
+                "E: Release file is not valid yet: check the clock, it may be locked up",
+                false,
+            ),
+        ] {
+            let error = CommandError::Failed {
+                command: "apt-get update".to_owned(),
+                status: "exit code 100".to_owned(),
+                stderr: words.to_owned(),
+            };
+            assert_eq!(is_locked(&error), is_lock, "{words}");
+        }
     }
 }

@@ -24,33 +24,28 @@ pub(super) async fn observe(
     let has_package = ["docker-ce", "docker.io"]
         .iter()
         .any(|name| packages.contains(*name));
-    let is_installed = has_package || paths.program("dockerd").is_some();
+    // A snap's engine, or one that was copied there, is of no package and not in our search path.
+    let answers = ping(paths).await.is_ok();
+    let is_installed = answers || has_package || paths.program("dockerd").is_some();
     if !is_installed {
         return Ok(DockerService::default());
     }
     Ok(DockerService {
         is_installed,
         disabled_units: disabled_units(paths).await?,
-        answers: ping(paths).await.is_ok(),
+        answers,
     })
 }
 
 /// Installs Debian's engine from the guest's own mirror.
 pub(super) async fn install(paths: &Paths) -> Result<(), GuestError> {
     let update = apt::update(paths).await;
-    if let Err(error) = &update {
-        tracing::warn!("apt-get update failed: {error}");
-    }
     let mut packages = vec!["docker.io", "ca-certificates"];
     // Debian 13 has the client in a package of its own.
     if apt::is_available(paths, "docker-cli").await? {
         packages.push("docker-cli");
     }
-    // Without lists the install fails too, with less to the point.
-    match (apt::install(paths, &packages).await, update) {
-        (Err(_), Err(update)) => Err(update),
-        (result, _) => result,
-    }
+    apt::install_after(update, paths, &packages).await
 }
 
 /// Enables the units, starts them if the engine is silent, and waits for its answer.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use phoenix_common::command::CommandError;
 use phoenix_common::fs::FileError;
+use phoenix_common::log::Chain;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::FailureKind;
 
@@ -23,6 +24,15 @@ pub enum GuestError {
     Command(#[from] CommandError),
     #[error(transparent)]
     File(#[from] FileError),
+    #[error(
+        "cannot install; fetching the lists of packages had failed before: {}",
+        Chain(update)
+    )]
+    InstallWithoutLists {
+        update: Box<GuestError>,
+        #[source]
+        install: Box<GuestError>,
+    },
     #[error("cannot write {}", path.display())]
     Write {
         path: PathBuf,
@@ -53,6 +63,7 @@ impl Failure for GuestError {
             Self::CloudInit { .. } | Self::DockerSilent(_) | Self::Command(_) => {
                 FailureKind::Retryable
             }
+            Self::InstallWithoutLists { install, .. } => install.kind(),
             _ => FailureKind::Failed,
         }
     }

@@ -70,13 +70,7 @@ pub(super) async fn execute(
 async fn install(paths: &Paths, packages: &[String]) -> Result<(), GuestError> {
     let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
     let update = apt::update(paths).await;
-    if let Err(error) = &update {
-        tracing::warn!("apt-get update failed: {error}");
-    }
-    match (apt::install(paths, &packages).await, update) {
-        (Err(_), Err(update)) => Err(update),
-        (result, _) => result,
-    }
+    apt::install_after(update, paths, &packages).await
 }
 
 async fn create_user(paths: &Paths, name: &str) -> Result<(), GuestError> {
@@ -95,13 +89,13 @@ async fn create_user(paths: &Paths, name: &str) -> Result<(), GuestError> {
 
 async fn await_cloud_init(paths: &Paths) -> Result<(), GuestError> {
     let deadline = Deadline::after(CLOUD_INIT_DEADLINE);
-    while cloud_init::state(paths) == CloudInit::Running {
+    while cloud_init::state(paths).await == CloudInit::Running {
         if deadline.has_passed() {
             return Err(GuestError::CloudInit {
                 minutes: CLOUD_INIT_DEADLINE.as_secs() / 60,
             });
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::paths::Paths;
 pub async fn observe(paths: &Paths, spec: &GuestSpec) -> Result<ObservedGuest, GuestError> {
     let base_setup = spec.base_setup.clone().unwrap_or_default();
     let mut observed = ObservedGuest {
-        cloud_init_runs: cloud_init::state(paths) == CloudInit::Running,
+        cloud_init_runs: cloud_init::state(paths).await == CloudInit::Running,
         ..ObservedGuest::default()
     };
     if needs_packages(spec, &base_setup) {
