@@ -44,6 +44,8 @@ pub enum RequestBody {
     StackStatus {
         namespace: String,
     },
+    /// Every service of the Swarm, by stack; to a manager.
+    SwarmStacks,
     /// Starts work that goes on by itself. The job's name is the caller's: starting the same job twice
     /// attaches to the first, so a lost answer costs nothing.
     JobStart {
@@ -152,6 +154,7 @@ pub enum Answer {
     SwarmToken(#[serde(with = "crate::secret::exposed")] Secret),
     PlanStack(StackPlan),
     StackStatus(StackStatus),
+    SwarmStacks(SwarmStacks),
     JobStart(JobStarted),
     JobStatus(JobStatus),
 }
@@ -325,9 +328,16 @@ pub struct StackPlan {
     pub not_running: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackStatus {
     pub services: Vec<ServiceStatus>,
+}
+
+/// What runs on a Swarm, whoever deployed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwarmStacks {
+    /// By namespace; services of no stack stand under the empty one.
+    pub stacks: std::collections::BTreeMap<String, StackStatus>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -62,6 +62,12 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
                 .map(Answer::StackStatus)
                 .map_err(Failure::into_failure)
         }
+        RequestBody::SwarmStacks => {
+            let stacks = stack::all(&engine(paths).await?).await;
+            stacks
+                .map(Answer::SwarmStacks)
+                .map_err(Failure::into_failure)
+        }
     }
 }
 

@@ -176,6 +176,7 @@ fn kind(body: &RequestBody) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm_token",
         RequestBody::PlanStack(_) => "plan_stack",
         RequestBody::StackStatus { .. } => "stack_status",
+        RequestBody::SwarmStacks => "swarm_stacks",
         RequestBody::JobStart { .. } => "job_start",
         RequestBody::JobStatus { .. } => "job_status",
     }

@@ -10,13 +10,14 @@ use phoenix_common::wire::{Answer, JobState, Outcome, Request, RequestBody, Resp
 use serde_json::Value;
 
 /// Every question, every work and every answer; the matches below keep this list complete.
-const KINDS: [&str; 27] = [
+const KINDS: [&str; 29] = [
     "facts?",
     "plan_guest?",
     "swarm_view?",
     "swarm_token?",
     "plan_stack?",
     "stack_status?",
+    "swarm_stacks?",
     "job_status?",
     "apply_guest",
     "swarm_init",
@@ -32,6 +33,7 @@ const KINDS: [&str; 27] = [
     "swarm_token!",
     "plan_stack!",
     "stack_status!",
+    "swarm_stacks!",
     "job_start!",
     "job not found",
     "job running",
@@ -48,6 +50,7 @@ fn request_kind(request: &Request) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm_token?",
         RequestBody::PlanStack(_) => "plan_stack?",
         RequestBody::StackStatus { .. } => "stack_status?",
+        RequestBody::SwarmStacks => "swarm_stacks?",
         RequestBody::JobStatus { .. } => "job_status?",
         RequestBody::JobStart { work, .. } => match **work {
             Work::ApplyGuest(_) => "apply_guest",
@@ -73,6 +76,7 @@ fn response_kind(response: &Response) -> &'static str {
         Answer::SwarmToken(_) => "swarm_token!",
         Answer::PlanStack(_) => "plan_stack!",
         Answer::StackStatus(_) => "stack_status!",
+        Answer::SwarmStacks(_) => "swarm_stacks!",
         Answer::JobStart(_) => "job_start!",
         Answer::JobStatus(status) => match status.state {
             JobState::NotFound => "job not found",

@@ -35,6 +35,11 @@ pub enum StackError {
         stack: String,
         source: EngineError,
     },
+    #[error("cannot read {what} of the Swarm")]
+    ReadAll {
+        what: &'static str,
+        source: EngineError,
+    },
     #[error("stack {stack} was written by others {rounds} times in between")]
     Contended { stack: String, rounds: usize },
     #[error("stack {stack} does not run as it should: {}", Untrusted(&services.join("; ")))]
@@ -155,7 +160,9 @@ impl Failure for StackError {
         match self {
             Self::Input { .. } => FailureKind::Input,
             Self::Refused { .. } => FailureKind::Refused,
-            Self::Write { source, .. } | Self::Read { source, .. } => source.kind(),
+            Self::Write { source, .. }
+            | Self::Read { source, .. }
+            | Self::ReadAll { source, .. } => source.kind(),
             Self::Contended { .. } | Self::WaitEnded { .. } | Self::DependencyEnded { .. } => {
                 FailureKind::Retryable
             }

@@ -44,4 +44,4 @@ pub mod yaml;
 pub use error::StackError;
 pub use masked::{deploy, plan};
 pub use remove::remove;
-pub use status::status;
+pub use status::{all, status};

@@ -24,21 +24,22 @@ pub fn label_query(namespace: &Namespace) -> String {
 /// # Errors
 /// It does not, or it does not answer.
 pub async fn check_manager(engine: &Engine, namespace: &Namespace) -> Result<(), StackError> {
-    let info = engine
-        .get("/info")
-        .await
-        .map_err(|source| StackError::Read {
+    match is_manager(engine).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StackError::NotManager),
+        Err(source) => Err(StackError::Read {
             what: "the Swarm",
             stack: namespace.name().to_owned(),
             source,
-        })?;
-    match info
-        .pointer("/Swarm/ControlAvailable")
-        .and_then(Value::as_bool)
-    {
-        Some(true) => Ok(()),
-        _ => Err(StackError::NotManager),
+        }),
     }
+}
+
+/// Whether this engine says that it manages a Swarm.
+pub async fn is_manager(engine: &Engine) -> Result<bool, EngineError> {
+    let info = engine.get("/info").await?;
+    let control = info.pointer("/Swarm/ControlAvailable");
+    Ok(control.and_then(Value::as_bool) == Some(true))
 }
 
 /// What is there of the stack, and of what `desired` names.

@@ -1,12 +1,13 @@
 //! How a stack fares, for people.
 
-use phoenix_common::wire::{ServiceStatus, StackStatus};
+use phoenix_common::wire::{ServiceStatus, StackStatus, SwarmStacks};
 use serde_json::Value;
 
 use super::error::StackError;
 use super::health::health;
 use super::names::Namespace;
-use super::{snapshot, tasks};
+use super::snapshot;
+use super::tasks::{self, RunningService, Task};
 use crate::docker::engine::Engine;
 
 /// The services of the stack `name`; none if there is no such stack.
@@ -29,22 +30,50 @@ pub async fn status(engine: &Engine, name: &str) -> Result<StackStatus, StackErr
     let tasks = tasks::tasks(engine, &namespace, true)
         .await
         .map_err(failed("the tasks"))?;
-    let services = services
-        .iter()
-        .map(|service| {
-            let health = health(service, &tasks, false);
-            ServiceStatus {
-                name: service.name.clone(),
-                image: image(&service.spec),
-                running: health.running,
-                desired: health.wanted,
-                ports: ports(&service.spec),
-                error: health.reason,
-                version: service.version,
-            }
-        })
-        .collect();
-    Ok(StackStatus { services })
+    let services = services.iter().map(|service| fares(service, &tasks));
+    Ok(StackStatus {
+        services: services.collect(),
+    })
+}
+
+/// All services of the Swarm by their stack, whoever deployed them.
+///
+/// # Errors
+/// This engine manages no Swarm, or does not answer.
+pub async fn all(engine: &Engine) -> Result<SwarmStacks, StackError> {
+    let failed = |what| move |source| StackError::ReadAll { what, source };
+    if !snapshot::is_manager(engine)
+        .await
+        .map_err(failed("the state"))?
+    {
+        return Err(StackError::NotManager);
+    }
+    let services = tasks::all_services(engine)
+        .await
+        .map_err(failed("the services"))?;
+    let tasks = tasks::all_current_tasks(engine)
+        .await
+        .map_err(failed("the tasks"))?;
+    let mut all = SwarmStacks::default();
+    for service in &services {
+        let namespace = service.namespace().unwrap_or_default().to_owned();
+        let stack = all.stacks.entry(namespace).or_default();
+        stack.services.push(fares(service, &tasks));
+    }
+    Ok(all)
+}
+
+fn fares(service: &RunningService, tasks: &[Task]) -> ServiceStatus {
+    let health = health(service, tasks, false);
+    ServiceStatus {
+        name: service.name.clone(),
+        image: image(&service.spec),
+        running: health.running,
+        desired: health.wanted,
+        ports: ports(&service.spec),
+        error: health.reason,
+        version: service.version,
+    }
 }
 
 /// The services whose tasks are not as many as wanted, a line each: `web 0/2: no suitable node`.

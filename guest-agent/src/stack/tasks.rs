@@ -35,6 +35,13 @@ pub struct RunningService {
     pub wanted_tasks: Option<u64>,
 }
 
+impl RunningService {
+    /// The stack it belongs to, if any.
+    pub fn namespace(&self) -> Option<&str> {
+        self.spec.get("Labels")?.get(NAMESPACE_LABEL)?.as_str()
+    }
+}
+
 /// `UpdateStatus` of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpdateState {
@@ -48,21 +55,21 @@ pub async fn services(
     engine: &Engine,
     namespace: &Namespace,
 ) -> Result<Vec<RunningService>, EngineError> {
-    let path = format!("/services?status=true&{}", label_query(namespace));
-    let answer = engine.get(&path).await?;
-    let mut services: Vec<RunningService> = answer
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(service)
-        .collect();
-    services.retain(|service| {
-        let label = service
-            .spec
-            .pointer("/Labels")
-            .and_then(|labels| labels.get(NAMESPACE_LABEL));
-        label.and_then(Value::as_str) == Some(namespace.name())
-    });
+    let query = format!("&{}", label_query(namespace));
+    let mut services = listed_services(engine, &query).await?;
+    services.retain(|service| service.namespace() == Some(namespace.name()));
+    Ok(services)
+}
+
+/// Every service of the Swarm, by name.
+pub async fn all_services(engine: &Engine) -> Result<Vec<RunningService>, EngineError> {
+    listed_services(engine, "").await
+}
+
+async fn listed_services(engine: &Engine, query: &str) -> Result<Vec<RunningService>, EngineError> {
+    let answer = engine.get(&format!("/services?status=true{query}")).await?;
+    let services = answer.as_array().into_iter().flatten().map(service);
+    let mut services: Vec<RunningService> = services.collect();
     services.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(services)
 }
@@ -77,6 +84,15 @@ pub async fn tasks(
     if current {
         filters["_up-to-date"] = json!(["true"]);
     }
+    listed_tasks(engine, &filters).await
+}
+
+/// The tasks of every service's present spec.
+pub async fn all_current_tasks(engine: &Engine) -> Result<Vec<Task>, EngineError> {
+    listed_tasks(engine, &json!({"_up-to-date": ["true"]})).await
+}
+
+async fn listed_tasks(engine: &Engine, filters: &Value) -> Result<Vec<Task>, EngineError> {
     let path = format!("/tasks?filters={}", percent_encode(&filters.to_string()));
     let answer = engine.get(&path).await?;
     Ok(answer.as_array().into_iter().flatten().map(task).collect())
