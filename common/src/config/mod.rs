@@ -15,6 +15,7 @@ mod guest;
 mod hypervisor;
 mod json;
 mod load;
+mod names;
 mod origin;
 mod queries;
 mod schema;
@@ -39,6 +40,7 @@ pub use guest::{
 };
 pub use hypervisor::{Gateway, Hypervisor, PortainerSettings, PreStart, Route, SwarmSettings};
 pub use load::{load, load_for, read_and_check};
+pub use names::{NameError, deployed_name};
 pub use origin::Origin;
 pub use queries::Unhandled;
 pub use schema::{SCHEMA_NAMES, schema};

@@ -15,6 +15,6 @@ pub(super) use guest::{
 pub(super) use hypervisor::{HypervisorFile, RouteEntry};
 pub(super) use stack::{EnvironmentEntry, FileEntry, ServiceEntry, StackEntry, StacksFile};
 pub(super) use text::{
-    Constraint, ENVIRONMENT_NAME_RULE, Form, SERVICE_NAME_RULE, STACK_NAME_RULE, ServiceName,
-    StackName,
+    Constraint, ENVIRONMENT_NAME_RULE, EnvironmentName, Form, SERVICE_NAME_RULE, STACK_NAME_RULE,
+    ServiceName, StackName,
 };
