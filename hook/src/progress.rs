@@ -41,6 +41,16 @@ impl Progress {
         }
     }
 
+    /// Something about no guest in particular: stays on the screen.
+    pub fn note(&self, text: &str) {
+        match self {
+            Self::Terminal(bar) => bar.suspend(|| error_line(text)),
+            Self::Lines => error_line(text),
+            Self::Journal => tracing::info!("{}", Untrusted(text)),
+            Self::Silent => {}
+        }
+    }
+
     /// What is going on just now: replaces the last such line.
     pub fn now(&self, vmid: Vmid, text: &str) {
         match self {
@@ -60,7 +70,11 @@ impl Progress {
 }
 
 fn line(vmid: Vmid, text: &str) {
+    error_line(&format!("{vmid}: {text}"));
+}
+
+fn error_line(text: &str) {
     use std::io::Write;
     // Whoever closed stderr does not want to hear it.
-    let _ = writeln!(std::io::stderr(), "{vmid}: {}", Untrusted(text));
+    let _ = writeln!(std::io::stderr(), "{}", Untrusted(text));
 }

@@ -6,6 +6,7 @@ pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod status;
+pub mod swarm;
 pub mod validate;
 
 use std::error::Error;

@@ -17,7 +17,7 @@ use phoenix_common::wire::{Answer, FailureKind, RequestBody};
 use crate::channel::{Channel, ChannelError};
 use crate::context::Context;
 use crate::plan::desired::Desired;
-use crate::plan::observed::{AgentState, ObservedGuest, Refusal};
+use crate::plan::observed::{AgentState, ObservedGuest, ObservedSwarm, Refusal};
 
 pub use host::host_state;
 
@@ -43,7 +43,8 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
     };
     seen.guest_changes = guest::changes(context, desired).await;
     if let Some(wanted) = &desired.swarm {
-        let swarm = swarm::observe(context, wanted, desired.vmid, facts).await;
+        let own = Some((desired.vmid, facts.as_ref()));
+        let swarm = swarm::observe(context, &wanted.managers, own).await;
         if let Observed::Known((via, view)) = &swarm.view
             && swarm::knows_node(view, facts)
         {
@@ -52,6 +53,11 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
         seen.swarm = Some(swarm);
     }
     seen
+}
+
+/// One look at a Swarm from outside: its manager guests and the cluster as one of them sees it.
+pub async fn observe_swarm(context: &Context, managers: &[Vmid]) -> ObservedSwarm {
+    swarm::observe(context, managers, None).await
 }
 
 async fn ask(context: &Context, vmid: Vmid, body: RequestBody) -> Result<Answer, ChannelError> {

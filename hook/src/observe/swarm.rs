@@ -10,20 +10,17 @@ use phoenix_common::wire::{Answer, Docker, Facts, Membership, RequestBody, Swarm
 use super::{ask, guest, host_state, named};
 use crate::channel::ChannelError;
 use crate::context::Context;
-use crate::plan::desired::SwarmDesired;
 use crate::plan::observed::{HostState, ManagerState, ObservedSwarm};
 
 pub(super) async fn observe(
     context: &Context,
-    wanted: &SwarmDesired,
-    own: Vmid,
-    own_facts: &Facts,
+    managers: &[Vmid],
+    own: Option<(Vmid, &Facts)>,
 ) -> ObservedSwarm {
-    let looks = wanted.managers.iter().map(|vmid| async move {
-        let state = if *vmid == own {
-            manager_state(own_facts)
-        } else {
-            look_at(context, *vmid).await
+    let looks = managers.iter().map(|vmid| async move {
+        let state = match own {
+            Some((own, facts)) if own == *vmid => manager_state(facts),
+            _ => look_at(context, *vmid).await,
         };
         (*vmid, state)
     });
@@ -38,7 +35,7 @@ pub(super) async fn observe(
     };
     // The guest itself first: it needs nobody else to run.
     let mut clusters: Vec<Vmid> = seen.clusters().iter().map(|(vmid, _)| *vmid).collect();
-    clusters.sort_by_key(|vmid| *vmid != own);
+    clusters.sort_by_key(|vmid| own.is_none_or(|(own, _)| *vmid != own));
     for via in clusters {
         seen.view = view(context, via).await;
         if seen.view.known().is_some() {

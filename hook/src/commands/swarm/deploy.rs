@@ -1,0 +1,252 @@
+//! `phoenix swarm deploy STACK --env ENVIRONMENT`: a configured stack onto the Swarm as a whole.
+
+use std::time::Duration;
+
+use phoenix_common::config::{WhoDeploys, deployed_name};
+use phoenix_common::retry::Deadline;
+use phoenix_common::spec::StackSpec;
+use phoenix_common::untrusted::Untrusted;
+use phoenix_common::vmid::Vmid;
+use phoenix_common::wire::{Answer, ChangeVerb, RequestBody, StackPlan, WorkReport};
+
+use super::lock::lock;
+use super::{consent, failure, manager};
+use crate::channel::Channel;
+use crate::commands::{block_on, complain, print_json, print_line};
+use crate::context::Context;
+use crate::execute::{ExecuteError, Executor};
+use crate::exit_code::Exit;
+use crate::paths::Paths;
+use crate::plan::Plan;
+use crate::plan::action::Action;
+use crate::progress::Progress;
+
+/// How long a plan may take: the agent may have to ask a registry.
+const PLAN: Duration = Duration::from_mins(1);
+/// What a deployment may take on top of waiting for its services.
+const ASIDE_OF_WAITING: Duration = Duration::from_mins(3);
+
+/// Deploys a stack to the Swarm in any environment, everything in it named `<environment>_<stack>_…`.
+#[derive(Debug, clap::Args)]
+pub(super) struct DeployArgs {
+    /// A stack of the configuration.
+    pub stack: String,
+    /// The environment; one that is not declared has no variables and no files.
+    #[arg(long = "env", value_name = "ENVIRONMENT")]
+    pub environment: String,
+    /// The Swarm (default: `swarm.name` of the configuration).
+    #[arg(long, value_name = "NAME")]
+    pub swarm: Option<String>,
+    /// Do not ask before services are removed that the compose file no longer has.
+    #[arg(long)]
+    pub yes: bool,
+    /// Deploy even what `docker_stacks` pins to a guest; the next run of that guest pins it again.
+    #[arg(long)]
+    pub force: bool,
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "stack {name} belongs to guest {vmid} by docker_stacks: phoenix run {vmid} post-start deploys it there (--force: deploy it unpinned all the same)"
+)]
+struct Assigned {
+    name: String,
+    vmid: Vmid,
+}
+
+pub(super) fn run(args: &DeployArgs, paths: &Paths) -> Exit {
+    let (context, swarm) = match super::load(paths, args.swarm.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let spec = match spec(args, &context, &swarm) {
+        Ok(spec) => spec,
+        Err(exit) => return exit,
+    };
+    let progress = Progress::for_operator();
+    let deployment = Deployment {
+        args,
+        context: &context,
+        swarm: &swarm,
+        progress: &progress,
+    };
+    let result = block_on(deployment.run(spec));
+    progress.finish();
+    result.unwrap_or_else(|exit| exit)
+}
+
+/// What shall run, out of the configuration; a mistake is told.
+fn spec(args: &DeployArgs, context: &Context, swarm: &str) -> Result<StackSpec, Exit> {
+    let config = &context.config;
+    let wrong = |error: &(dyn std::error::Error + 'static)| {
+        complain(error);
+        Exit::Usage
+    };
+    let name = deployed_name(&args.environment, &args.stack).map_err(|error| wrong(&error))?;
+    let who = WhoDeploys::Operator;
+    let spec = config
+        .environment_spec(&args.stack, &args.environment, &name, who)
+        .map_err(|error| wrong(&error))?;
+    if let Some((guest, _)) = config.assigned_on(swarm, &name).filter(|_| !args.force) {
+        let vmid = guest.vmid;
+        complain(&Assigned { name, vmid });
+        return Err(Exit::Refused);
+    }
+    Ok(spec)
+}
+
+struct Deployment<'run> {
+    args: &'run DeployArgs,
+    context: &'run Context,
+    swarm: &'run str,
+    progress: &'run Progress,
+}
+
+impl Deployment<'_> {
+    async fn run(&self, spec: StackSpec) -> Result<Exit, Exit> {
+        let wait = Duration::from_secs(spec.wait_seconds.into());
+        let deadline = Deadline::after(wait + ASIDE_OF_WAITING);
+        let via = manager::reach(self.context, self.swarm)
+            .await
+            .map_err(|error| {
+                complain(&error);
+                error.exit()
+            })?;
+        let _lock = lock(
+            self.context,
+            self.swarm,
+            "swarm deploy",
+            deadline,
+            self.progress,
+        )
+        .await?;
+        let namespace = spec.namespace.clone();
+        let plan = self
+            .plan(via, &spec)
+            .await
+            .map_err(|error| self.failed(via, &namespace, &error))?;
+        let mut notices = self.notices();
+        notices.extend(plan.warnings.iter().cloned());
+        self.show(via, &spec, &plan, &notices);
+        self.agree(&plan)?;
+        // Without a change, too: it tells whether the services run.
+        let action = self.action(via, spec, &plan);
+        let executor = Executor {
+            context: self.context,
+            progress: self.progress,
+            vmid: via,
+            deadline,
+        };
+        match executor.execute(&action).await {
+            Ok(report) => {
+                self.report(via, &namespace, &report, &notices);
+                Ok(Exit::Converged)
+            }
+            Err(error) => Err(self.failed(via, &namespace, &error)),
+        }
+    }
+
+    async fn plan(&self, via: Vmid, spec: &StackSpec) -> Result<StackPlan, ExecuteError> {
+        let channel = Channel::to_vm(via, &self.context.paths);
+        let question = RequestBody::PlanStack(Box::new(spec.clone()));
+        match channel.answer(question, Deadline::after(PLAN)).await? {
+            Answer::PlanStack(plan) => Ok(plan),
+            _ => Err(ExecuteError::OtherAnswer { vmid: via }),
+        }
+    }
+
+    fn action(&self, via: Vmid, spec: StackSpec, plan: &StackPlan) -> Action {
+        Action::DeployStack {
+            via,
+            swarm: self.swarm.to_owned(),
+            name: spec.namespace.clone(),
+            spec: Box::new(spec),
+            changes: plan.changes.clone(),
+        }
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let DeployArgs {
+            stack, environment, ..
+        } = self.args;
+        let declared = self.context.config.stacks.get(stack);
+        let declared = declared.is_some_and(|stack| stack.environments.contains_key(environment));
+        if declared {
+            return Vec::new();
+        }
+        vec![format!(
+            "environment {environment} is not declared for stack {stack}: no variables, no files"
+        )]
+    }
+
+    /// The plan, before anything is written.
+    fn show(&self, via: Vmid, spec: &StackSpec, found: &StackPlan, notices: &[String]) {
+        if self.args.json {
+            return;
+        }
+        let mut plan = Plan {
+            notices: notices.to_vec(),
+            ..Plan::default()
+        };
+        if !found.changes.is_empty() {
+            plan.actions.push(self.action(via, spec.clone(), found));
+        }
+        let text = plan.to_string();
+        if !text.is_empty() {
+            print_line(text.trim_end());
+        }
+    }
+
+    /// A service that goes takes its tasks with it; everything else can be deployed back.
+    fn agree(&self, plan: &StackPlan) -> Result<(), Exit> {
+        let removed: Vec<String> = plan
+            .changes
+            .iter()
+            .filter(|change| change.verb == ChangeVerb::Remove)
+            .filter(|change| change.subject.starts_with("service "))
+            .map(|change| Untrusted(&change.subject).to_string())
+            .collect();
+        if removed.is_empty() {
+            return Ok(());
+        }
+        consent::ask(&format!("removes {}", removed.join(", ")), self.args.yes)
+    }
+
+    fn report(&self, via: Vmid, namespace: &str, report: &WorkReport, notices: &[String]) {
+        if self.args.json {
+            return print_json(&serde_json::json!({
+                "schema_version": 1,
+                "swarm": self.swarm,
+                "stack": namespace,
+                "via": via,
+                "outcome": if report.changes.is_empty() { "unchanged" } else { "deployed" },
+                "changes": report.changes,
+                "notices": notices,
+            }));
+        }
+        print_line(&match report.changes.len() {
+            0 => format!("{namespace}: runs as declared, nothing to do, nothing written"),
+            1 => format!("{namespace}: deployed through guest {via}, 1 change"),
+            changes => format!("{namespace}: deployed through guest {via}, {changes} changes"),
+        });
+    }
+
+    fn failed(&self, via: Vmid, namespace: &str, error: &ExecuteError) -> Exit {
+        self.progress.finish();
+        let exit = failure::tell(error);
+        if self.args.json {
+            print_json(&serde_json::json!({
+                "schema_version": 1,
+                "swarm": self.swarm,
+                "stack": namespace,
+                "via": via,
+                "outcome": "failed",
+                "error": phoenix_common::log::Chain(error).to_string(),
+            }));
+        }
+        exit
+    }
+}
