@@ -222,10 +222,11 @@ fn judge_node(seen: &Seen, via: Vmid, view: &SwarmView, node: &SwarmNode, report
     } else if off {
         "the Swarm has not noticed yet that the node is off".to_owned()
     } else {
+        twin(view, node, &mut report.notes);
         return availability(node, via, &mut report.notes);
     };
     let (why, next_step) = match guest {
-        Some((vmid, _)) if has_successor(view, node, vmid) => (
+        Some((vmid, _)) if node.state != "ready" && has_successor(view, node, vmid) => (
             format!("an entry of an earlier life of guest {vmid}"),
             format!("phoenix run {vmid} post-start removes it"),
         ),
@@ -249,6 +250,19 @@ fn judge_node(seen: &Seen, via: Vmid, view: &SwarmView, node: &SwarmNode, report
 fn has_successor(view: &SwarmView, node: &SwarmNode, vmid: Vmid) -> bool {
     let mut others = view.nodes.iter().filter(|other| other.id != node.id);
     others.any(|other| vmid_of(other) == Some(vmid) && other.state == "ready")
+}
+
+/// A guest that left and came back has two entries that look alike until the old one is found down.
+fn twin(view: &SwarmView, node: &SwarmNode, notes: &mut Vec<String>) {
+    let Some(vmid) = vmid_of(node).filter(|vmid| has_successor(view, node, *vmid)) else {
+        return;
+    };
+    let note = format!(
+        "guest {vmid} has two entries: the one of its earlier life goes down soon, then phoenix run {vmid} post-start removes it"
+    );
+    if !notes.contains(&note) {
+        notes.push(note);
+    }
 }
 
 /// A node that takes no tasks may be meant so.

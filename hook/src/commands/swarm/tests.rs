@@ -320,6 +320,22 @@ fn a_drained_node_and_an_even_number_of_managers_are_only_noted() {
 }
 
 #[test]
+fn an_entry_of_an_earlier_life_is_only_noted_until_it_is_down() {
+    let mut seen = healthy();
+    let mut old = node(1002, SwarmRole::Worker);
+    old.id = "old".into();
+    view(&mut seen).nodes.push(old);
+    let report = judge(&seen);
+    assert!(report.healthy, "{report:?}");
+    assert!(report.notes[0].starts_with("guest 1002 has two entries"));
+    assert_eq!(report.notes.len(), 1, "{:?}", report.notes);
+    guest(&mut seen, 1002).host = Observed::Known(HostState::Stopped);
+    let found = findings(&judge(&seen));
+    let off = |text: &String| text.contains("guest 1002 is stopped");
+    assert!(found.len() == 2 && found.iter().all(off), "{found:?}");
+}
+
+#[test]
 fn foreign_text_steers_no_terminal() {
     let mut seen = healthy();
     view(&mut seen).nodes[1].hostname = "\u{1b}[2Jvm".into();
