@@ -249,6 +249,10 @@ fn membership_is_mended(case: &Case) {
         0,
         &["1002: is a member of Swarm default now"],
     );
+    // The entry it had before is found down a little later, and is no other guest's.
+    let phantom = "an entry of an earlier life of guest 1002";
+    case.status_becomes(1, &[phantom, "phoenix run 1002 post-start removes it"]);
+    case.phoenix("swarm join 1002", 0, &["remove the dead entry of vm1002"]);
     case.status_becomes(0, &["gpu=true, zone=lab"]);
 }
 
