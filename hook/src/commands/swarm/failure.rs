@@ -61,10 +61,7 @@ pub(super) fn lines(vmid: Vmid, failure: &AgentFailure) -> Vec<String> {
 pub(super) fn exit(error: &ExecuteError) -> Exit {
     let Some((_, failure)) = reported(error) else {
         return match error {
-            ExecuteError::Job(JobError::Deadline { .. } | JobError::Busy { .. }) => {
-                Exit::DeadlinePassed
-            }
-            error if error.is_retryable() => Exit::DeadlinePassed,
+            error if error.is_deadline() || error.is_retryable() => Exit::DeadlinePassed,
             _ => Exit::Failed,
         };
     };

@@ -136,11 +136,18 @@ impl Entry<'_> {
             })?;
         let mut pauses = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
         loop {
-            let mut observed = observe(self.context, &self.desired).await;
-            if self.way == Way::Init {
-                self.look_past_others(&mut observed)?;
-            }
-            let plan = guest::plan(&self.desired, &observed);
+            let (mut observed, mut plan) = self.look().await?;
+            let _lock = match plan.actions.iter().find_map(Action::swarm) {
+                Some(swarm) => {
+                    let verb = self.way.verb();
+                    let lock = lock(self.context, swarm, verb, self.deadline, self.progress);
+                    let lock = lock.await?;
+                    // Another run may have changed the Swarm meanwhile.
+                    (observed, plan) = self.look().await?;
+                    Some(lock)
+                }
+                None => None,
+            };
             if let Some(exit) = self.ended(&observed, &plan) {
                 return exit;
             }
@@ -148,6 +155,15 @@ impl Entry<'_> {
             let pause = pauses.next().unwrap_or_default();
             tokio::time::sleep(pause.min(self.deadline.remaining())).await;
         }
+    }
+
+    async fn look(&mut self) -> Result<(ObservedGuest, Plan), Exit> {
+        let mut observed = observe(self.context, &self.desired).await;
+        if self.way == Way::Init {
+            self.look_past_others(&mut observed)?;
+        }
+        let plan = guest::plan(&self.desired, &observed);
+        Ok((observed, plan))
     }
 
     /// Takes manager guests that were not seen for guests that are in no Swarm: the operator says so.
@@ -230,19 +246,6 @@ impl Entry<'_> {
     async fn execute(&mut self, plan: &Plan) -> Result<(), Exit> {
         for action in &plan.actions {
             self.progress.say(self.vmid, &action.to_string());
-            let _lock = match action.swarm() {
-                Some(name) => Some(
-                    lock(
-                        self.context,
-                        name,
-                        self.way.verb(),
-                        self.deadline,
-                        self.progress,
-                    )
-                    .await?,
-                ),
-                None => None,
-            };
             let executor = Executor {
                 context: self.context,
                 progress: self.progress,
@@ -269,6 +272,11 @@ impl Entry<'_> {
 fn is_off(observed: &ObservedGuest) -> bool {
     matches!(
         observed.host,
-        Observed::Known(HostState::Absent | HostState::OtherNode(_) | HostState::Stopped)
+        Observed::Known(
+            HostState::Absent
+                | HostState::OtherNode(_)
+                | HostState::Stopped
+                | HostState::Unsupported(_)
+        )
     )
 }

@@ -132,6 +132,12 @@ fn put(seen: &mut Seen, stack: &str, service: ServiceStatus) {
     }
 }
 
+/// The stack's one service does not run.
+fn fails(seen: &mut Seen, stack: &str, error: &str) {
+    let name = format!("{stack}_web");
+    put(seen, stack, service(&name, 0, error));
+}
+
 fn guest(seen: &mut Seen, number: u32) -> &mut Declared {
     seen.declared.get_mut(&vmid(number)).unwrap()
 }
@@ -173,10 +179,26 @@ fn nothing_wrong_is_healthy() {
     assert!(!lines.contains("phoenix.vmid"), "{lines}");
 }
 
+type Case<'case> = (fn(&mut Seen), &'case [&'case str]);
+
+/// Each change of a healthy Swarm must give these findings, by their beginnings, and no others.
+fn check(cases: &[Case<'_>]) {
+    for (change, wanted) in cases {
+        let mut seen = healthy();
+        change(&mut seen);
+        let report = judge(&seen);
+        let found = findings(&report);
+        assert!(!report.healthy);
+        assert_eq!(found.len(), wanted.len(), "{found:#?}");
+        for (found, wanted) in found.iter().zip(*wanted) {
+            assert!(found.starts_with(wanted), "{found:?}, wanted {wanted:?}");
+        }
+    }
+}
+
 #[test]
-fn every_finding_says_why_and_what_next() {
-    type Change = fn(&mut Seen);
-    let cases: [(Change, &[&str]); 12] = [
+fn every_node_that_is_not_well_says_why_and_what_next() {
+    check(&[
         (
             |seen| {
                 view(seen).nodes[1].state = "down".into();
@@ -221,28 +243,28 @@ fn every_finding_says_why_and_what_next() {
             |seen| view(seen).default_address_pool = vec!["192.0.0.0/8".into()],
             &["address pool 192.0.0.0/8 | it overlaps the guests' network 192.0.2.0/24"],
         ),
+    ]);
+}
+
+#[test]
+fn every_stack_that_is_not_well_says_why_and_what_next() {
+    check(&[
         (
-            |seen| {
-                put(
-                    seen,
-                    "dev2_shop",
-                    service("dev2_shop_web", 0, "No such image: shop:2"),
-                )
-            },
+            |seen| fails(seen, "dev2_shop", "No such image: shop:2"),
             &[
                 "service dev2_shop_web | 0 of 1 tasks run: No such image: shop:2 | check that shop:2 exists and that the nodes reach its registry, then phoenix swarm deploy shop --env dev2",
             ],
         ),
         (
-            |seen| {
-                put(
-                    seen,
-                    "production_shop",
-                    service("production_shop_web", 0, "task: non-zero exit (1)"),
-                )
-            },
+            |seen| fails(seen, "production_shop", "task: non-zero exit (1)"),
             &[
                 "service production_shop_web | 0 of 1 tasks run: task: non-zero exit (1) | docker service ps --no-trunc production_shop_web and docker service logs production_shop_web in guest 1001, then phoenix run 1002 post-start",
+            ],
+        ),
+        (
+            |seen| fails(seen, "dev2_shop", "no suitable node (1 node not available)"),
+            &[
+                "service dev2_shop_web | 0 of 1 tasks run: no suitable node (1 node not available) | start the node it is bound to",
             ],
         ),
         (
@@ -255,13 +277,17 @@ fn every_finding_says_why_and_what_next() {
             |seen| seen.stacks = Observed::unknown("guest 1001: no answer"),
             &["stacks of Swarm default | they could not be seen: guest 1001: no answer"],
         ),
+    ]);
+}
+
+#[test]
+fn without_a_manager_each_says_why_and_what_next() {
+    check(&[
         (
             |seen| {
                 seen.managers.view = Observed::unknown("no leader");
-                seen.managers.managers = BTreeMap::from([
-                    (vmid(1001), Observed::Known(Some(manager()))),
-                    (vmid(1003), Observed::unknown("it is stopped")),
-                ]);
+                let off = Observed::unknown("it is stopped");
+                seen.managers.managers.insert(vmid(1003), off);
                 let mut off = declared(SwarmRole::Manager, &[]);
                 off.host = Observed::Known(HostState::Stopped);
                 seen.declared.insert(vmid(1003), off);
@@ -278,18 +304,7 @@ fn every_finding_says_why_and_what_next() {
             },
             &["swarm default | no guest is declared as its manager | give one guest"],
         ),
-    ];
-    for (change, wanted) in cases {
-        let mut seen = healthy();
-        change(&mut seen);
-        let report = judge(&seen);
-        let found = findings(&report);
-        assert!(!report.healthy);
-        assert_eq!(found.len(), wanted.len(), "{found:#?}");
-        for (found, wanted) in found.iter().zip(wanted) {
-            assert!(found.starts_with(wanted), "{found:?}, wanted {wanted:?}");
-        }
-    }
+    ]);
 }
 
 #[test]
