@@ -91,7 +91,9 @@ impl StackError {
             Self::Input { source, .. } => {
                 source.0.iter_mut().for_each(|problem| hide(problem, mask))
             }
-            Self::Write { source, .. } | Self::Read { source, .. } => {
+            Self::Write { source, .. }
+            | Self::Read { source, .. }
+            | Self::ReadAll { source, .. } => {
                 if let EngineError::Status { message, .. } = source {
                     *message = mask.hide(message);
                 }

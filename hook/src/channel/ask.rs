@@ -41,6 +41,7 @@ fn question(body: &RequestBody) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm token",
         RequestBody::PlanStack(_) => "plan stack",
         RequestBody::StackStatus { .. } => "stack status",
+        RequestBody::SwarmStacks => "swarm stacks",
         RequestBody::JobStart { .. } => "job start",
         RequestBody::JobStatus { .. } => "job status",
     }
