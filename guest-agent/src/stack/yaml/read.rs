@@ -90,7 +90,8 @@ struct MapBuilder {
 struct Reader {
     file: Arc<str>,
     open: Vec<Open>,
-    anchors: HashMap<usize, (Node, usize)>,
+    /// With the nodes and the levels that each brings along.
+    anchors: HashMap<usize, (Node, usize, usize)>,
     nodes: usize,
     root: Option<Node>,
 }
@@ -214,9 +215,13 @@ impl Reader {
     }
 
     fn alias(&mut self, anchor: usize, place: &Place) -> Result<(), Problem> {
-        let Some((node, size)) = self.anchors.get(&anchor) else {
+        let Some((node, size, depth)) = self.anchors.get(&anchor) else {
             return Err(Problem::at(place, "", Fault::AliasInsideItself));
         };
+        if self.open.len() + depth > DEPTH_LIMIT {
+            let fault = Fault::TooDeep { limit: DEPTH_LIMIT };
+            return Err(Problem::at(place, "", fault));
+        }
         self.nodes += size;
         let node = node.clone();
         self.finish(node, 0, 0)
@@ -236,7 +241,8 @@ impl Reader {
             ));
         }
         if anchor != 0 {
-            self.anchors.insert(anchor, (node.clone(), size));
+            let depth = depth(&node);
+            self.anchors.insert(anchor, (node.clone(), size, depth));
         }
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => {
@@ -307,5 +313,17 @@ fn size(node: &Node) -> usize {
                 .sum::<usize>()
         }
         _ => 1,
+    }
+}
+
+/// Levels of lists and mappings.
+fn depth(node: &Node) -> usize {
+    match &node.value {
+        Value::List(list) => 1 + list.iter().map(depth).max().unwrap_or_default(),
+        Value::Map(map) => {
+            let nodes = map.entries.iter().map(|entry| depth(&entry.node));
+            1 + nodes.max().unwrap_or_default()
+        }
+        _ => 0,
     }
 }

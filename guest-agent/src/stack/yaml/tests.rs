@@ -92,3 +92,19 @@ fn bombs_are_refused_fast() {
     ));
     assert!(start.elapsed() < std::time::Duration::from_secs(2));
 }
+
+#[test]
+fn aliases_do_not_go_deeper_than_the_limit() {
+    let chain = |levels: usize, last: usize| {
+        let mut text = format!("a0: &a0 {}x{}\n", "[".repeat(30), "]".repeat(30));
+        for index in 1..levels {
+            let (open, close) = ("[".repeat(30), "]".repeat(30));
+            text += &format!("a{index}: &a{index} {open}*a{}{close}\n", index - 1);
+        }
+        let (open, close) = ("[".repeat(last), "]".repeat(last));
+        text + &format!("b: {open}*a{}{close}\n", levels - 1)
+    };
+    assert!(parse(&chain(3, 9)).is_ok());
+    assert!(matches!(fault(&chain(3, 10)), Fault::TooDeep { .. }));
+    assert!(matches!(fault(&chain(500, 0)), Fault::TooDeep { .. }));
+}
