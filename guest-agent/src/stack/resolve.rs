@@ -40,7 +40,13 @@ pub async fn resolve(
     let mut warnings = Vec::new();
     for (name, result) in wanted.iter().zip(join_all(lookups).await) {
         match result {
-            Ok(Some(resolved)) => put(desired, name, &resolved),
+            Ok(Some(resolved)) => {
+                let services = desired.services.values_mut();
+                services
+                    .filter(|spec| spec.task_template.container_spec.image == *name)
+                    .filter(|spec| is_wanted(spec, live, when))
+                    .for_each(|spec| put(spec, &resolved));
+            }
             Ok(None) => {}
             Err(error) => warnings.push(format!(
                 "image {} could not be resolved to a digest, nodes may run different versions: {error}",
@@ -105,11 +111,8 @@ fn platform(answer: &Value) -> Option<Value> {
     Some(platform)
 }
 
-fn put(desired: &mut Desired, name: &str, resolved: &Resolved) {
-    let services = desired.services.values_mut();
-    for spec in services.filter(|spec| spec.task_template.container_spec.image == name) {
-        let task = &mut spec.task_template;
-        task.container_spec.image.clone_from(&resolved.image);
-        task.placement.platforms.clone_from(&resolved.platforms);
-    }
+fn put(spec: &mut ServiceSpec, resolved: &Resolved) {
+    let task = &mut spec.task_template;
+    task.container_spec.image.clone_from(&resolved.image);
+    task.placement.platforms.clone_from(&resolved.platforms);
 }
