@@ -1,10 +1,12 @@
 //! Removes a stack: services, their tasks and containers, then configs, secrets and networks.
 //! What belongs to it is told by the label alone, never by a name.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use phoenix_common::retry::{Backoff, Deadline};
 use phoenix_common::wire::{Change, ChangeVerb, Progress, WorkReport};
+use serde_json::Value;
 
 use super::convert::Desired;
 use super::error::StackError;
@@ -81,10 +83,8 @@ impl Removal<'_> {
             )
             .await?;
         }
+        // A node that is down keeps its tasks for hours: the rest does not wait for them.
         let mut left = self.tasks_left().await?;
-        if !left.is_empty() {
-            return Ok(left);
-        }
         for (subject, path) in self.rest(&live) {
             if !self.delete(&subject, &path).await? {
                 left.push(subject);
@@ -134,7 +134,14 @@ impl Removal<'_> {
                 "complete" | "shutdown" | "failed" | "rejected" | "remove" | "orphaned"
             )
         };
-        let tasks = tasks.iter().filter(|task| alive(&task.state)).count();
+        let mut by_node: BTreeMap<&str, usize> = BTreeMap::new();
+        for task in tasks.iter().filter(|task| alive(&task.state)) {
+            *by_node.entry(&task.node_id).or_default() += 1;
+        }
+        let nodes = match by_node.is_empty() {
+            true => BTreeMap::new(),
+            false => self.nodes().await.map_err(failed("the nodes"))?,
+        };
         let path = format!(
             "/containers/json?all=true&{}",
             snapshot::label_query(self.namespace)
@@ -145,10 +152,31 @@ impl Removal<'_> {
             .await
             .map_err(failed("the containers"))?;
         let containers = containers.as_array().map_or(0, Vec::len);
-        let counts = [(tasks, "task"), (containers, "container")];
-        let counts = counts.into_iter().filter(|(count, _)| *count > 0);
-        Ok(counts
-            .map(|(count, word)| format!("{count} {word}(s)"))
+        let mut left: Vec<String> = by_node
+            .iter()
+            .map(|(id, count)| match nodes.get(*id) {
+                Some(node) => format!("{count} task(s) on node {node}"),
+                None if id.is_empty() => format!("{count} task(s) on no node"),
+                None => format!("{count} task(s) on node {id}"),
+            })
+            .collect();
+        if containers > 0 {
+            left.push(format!("{containers} container(s) on this node"));
+        }
+        Ok(left)
+    }
+
+    /// Host name and state of every node, by id.
+    async fn nodes(&self) -> Result<BTreeMap<String, String>, EngineError> {
+        let answer = self.engine.get("/nodes").await?;
+        let nodes = answer.as_array().into_iter().flatten();
+        Ok(nodes
+            .filter_map(|node| {
+                let text = |pointer| node.pointer(pointer).and_then(Value::as_str);
+                let name = text("/Description/Hostname").unwrap_or_default();
+                let state = text("/Status/State").unwrap_or("in no known state");
+                Some((text("/ID")?.to_owned(), format!("{name} ({state})")))
+            })
             .collect())
     }
 
