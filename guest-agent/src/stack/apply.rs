@@ -17,12 +17,12 @@ use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
 
 /// How a list of steps ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Applied {
     /// All were made.
     All,
-    /// Something else was written in between: read and plan again.
-    Again,
+    /// `subject` was written by someone else in between: read and plan again.
+    Again { subject: String },
 }
 
 /// What a run may have changed, by name.
@@ -112,12 +112,10 @@ impl<'run> Writer<'run> {
             self.touched.note(&step.operation);
             match self.send(&step.operation.call()).await {
                 Ok(answer) => self.made(step, &answer, live),
-                Err(error) if is_overtaken(&error, &step.operation) => {
-                    self.say(
-                        &step.operation.subject(),
-                        "written by someone else, read again",
-                    );
-                    return Ok(Applied::Again);
+                Err(error) if self.is_overtaken(&error, &step.operation).await => {
+                    let subject = step.operation.subject();
+                    self.say(&subject, "written by someone else, read again");
+                    return Ok(Applied::Again { subject });
                 }
                 Err(source) => {
                     let subject = step.operation.subject();
@@ -126,6 +124,26 @@ impl<'run> Writer<'run> {
             }
         }
         Ok(Applied::All)
+    }
+
+    /// Another hand was faster: a stale version, the name is there now, or what is to be updated is gone.
+    async fn is_overtaken(&self, error: &EngineError, operation: &Operation) -> bool {
+        if error.is_out_of_sequence() {
+            return true;
+        }
+        let path = match operation {
+            Operation::CreateNetwork(_)
+            | Operation::CreateObject(..)
+            | Operation::CreateService(_) => return error.is_conflict(),
+            Operation::UpdateObject { kind, target, .. } => {
+                format!("{}/{}", kind.collection(), target.id)
+            }
+            Operation::UpdateService { target, .. } => format!("/services/{}", target.id),
+            _ => return false,
+        };
+        // It may also be something else that is not found: a network that the spec names.
+        error.is_not_found()
+            && matches!(self.engine.get(&path).await, Err(error) if error.is_not_found())
     }
 
     /// Removes what nothing uses any more. What is still in use stays, with a warning.
@@ -224,21 +242,6 @@ impl<'run> Writer<'run> {
             message: message.to_owned(),
         });
     }
-}
-
-/// Another hand was faster: a stale version, or the name is there now.
-fn is_overtaken(error: &EngineError, operation: &Operation) -> bool {
-    let creates = matches!(
-        operation,
-        Operation::CreateNetwork(_) | Operation::CreateObject(..) | Operation::CreateService(_)
-    );
-    let updates = matches!(
-        operation,
-        Operation::UpdateObject { .. } | Operation::UpdateService { .. }
-    );
-    error.is_out_of_sequence()
-        || (creates && error.is_conflict())
-        || (updates && error.is_not_found())
 }
 
 fn is_in_use(error: &EngineError) -> bool {

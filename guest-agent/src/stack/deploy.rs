@@ -1,5 +1,8 @@
 //! Plan and deploy against a live engine.
 
+use std::time::Duration;
+
+use phoenix_common::retry::Backoff;
 use phoenix_common::spec::{Compat, OnFailure, StackSpec};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{Progress, StackPlan, WorkReport};
@@ -100,11 +103,15 @@ impl<'run> Run<'run> {
         writer: &mut Writer<'_>,
         before: &mut Option<Live>,
     ) -> Result<(), StackError> {
+        let mut pauses = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        let mut last = String::new();
         for _ in 0..ROUNDS {
             let (planned, mut live, warnings) = self.look().await?;
             before.get_or_insert_with(|| live.clone());
             writer.warnings = warnings;
-            if let Applied::Again = writer.apply(planned.steps, &mut live).await? {
+            if let Applied::Again { subject } = writer.apply(planned.steps, &mut live).await? {
+                last = subject;
+                tokio::time::sleep(pauses.next().unwrap_or_default()).await;
                 continue;
             }
             converge::wait(writer, self.spec.wait_seconds).await?;
@@ -114,6 +121,7 @@ impl<'run> Run<'run> {
         Err(StackError::Contended {
             stack: self.spec.namespace.clone(),
             rounds: ROUNDS,
+            last,
         })
     }
 

@@ -40,8 +40,13 @@ pub enum StackError {
         what: &'static str,
         source: EngineError,
     },
-    #[error("stack {stack} was written by others {rounds} times in between")]
-    Contended { stack: String, rounds: usize },
+    #[error("stack {stack} was written by others {rounds} times in between, last {last}")]
+    Contended {
+        stack: String,
+        rounds: usize,
+        /// `service dev1_shop_web`
+        last: String,
+    },
     #[error("stack {stack} does not run as it should: {}", Untrusted(&services.join("; ")))]
     NotRunning {
         stack: String,

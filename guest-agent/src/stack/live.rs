@@ -1,6 +1,6 @@
 //! What exists in the engine already, as far as a stack may touch it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -18,6 +18,8 @@ pub struct Live {
     pub secrets: BTreeMap<String, LiveObject>,
     /// The stack's own services.
     pub services: BTreeMap<String, LiveObject>,
+    /// Names that services of others have.
+    pub foreign_services: BTreeSet<String>,
 }
 
 /// Something the engine keeps under an id. Networks have no version: it is 0.

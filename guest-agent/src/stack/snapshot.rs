@@ -68,11 +68,17 @@ pub async fn read(
             live.networks.insert(name, network);
         }
     }
-    let path = format!("/services?{}", label_query(namespace));
-    let services = engine.get(&path).await.map_err(failed("the services"))?;
-    live.services = entries(&services)
-        .filter(|(_, service)| service.is_of(namespace.name()))
-        .collect();
+    let services = engine
+        .get("/services")
+        .await
+        .map_err(failed("the services"))?;
+    for (name, service) in entries(&services) {
+        if service.is_of(namespace.name()) {
+            live.services.insert(name, service);
+        } else {
+            live.foreign_services.insert(name);
+        }
+    }
     let hidden = hidden_networks(engine, &live).await;
     live.hidden_networks = hidden.map_err(failed("the networks"))?;
     for kind in [ObjectKind::Secret, ObjectKind::Config] {

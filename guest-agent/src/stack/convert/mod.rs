@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fault::{Fault, Problem};
 use super::model::{Condition, Origin, Stack};
 use super::names::Namespace;
+use super::operation::ObjectKind;
 use super::spec::{NetworkSpec, ObjectSpec, ServiceSpec};
 
 /// All that shall exist of a stack, by name.
@@ -22,6 +23,10 @@ pub struct Desired {
     pub networks: BTreeMap<String, NetworkSpec>,
     /// Networks that must exist already.
     pub external_networks: BTreeSet<String>,
+    /// All networks declared as external, used or not.
+    pub unowned_networks: BTreeSet<String>,
+    /// Configs and secrets that are not the stack's to write.
+    pub external_objects: BTreeSet<(ObjectKind, String)>,
     pub secrets: BTreeMap<String, ObjectSpec>,
     pub configs: BTreeMap<String, ObjectSpec>,
     /// By service name, `<stack>_<key>`.
@@ -64,6 +69,8 @@ pub fn convert(namespace: &Namespace, stack: &Stack) -> Result<Desired, Vec<Prob
     let desired = Desired {
         networks,
         external_networks,
+        external_objects: external_objects(stack),
+        unowned_networks: unowned_networks(stack),
         secrets: files::objects(&mut convert, &stack.secrets),
         configs: files::objects(&mut convert, &stack.configs),
         services: stack
@@ -100,4 +107,22 @@ fn dependencies(namespace: &Namespace, stack: &Stack) -> BTreeMap<String, Vec<De
         })
         .filter(|(_, dependencies)| !dependencies.is_empty())
         .collect()
+}
+
+fn external_objects(stack: &Stack) -> BTreeSet<(ObjectKind, String)> {
+    [
+        (ObjectKind::Secret, &stack.secrets),
+        (ObjectKind::Config, &stack.configs),
+    ]
+    .into_iter()
+    .flat_map(|(kind, objects)| {
+        let external = objects.values().filter(|object| object.external);
+        external.map(move |object| (kind, object.name.clone()))
+    })
+    .collect()
+}
+
+fn unowned_networks(stack: &Stack) -> BTreeSet<String> {
+    let external = stack.networks.values().filter(|network| network.external);
+    external.map(|network| network.name.clone()).collect()
 }

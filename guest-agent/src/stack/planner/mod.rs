@@ -5,6 +5,8 @@ mod networks;
 mod objects;
 mod refusal;
 
+use std::collections::BTreeSet;
+
 use phoenix_common::wire::{Change, ChangeVerb, FieldChange};
 use serde_json::{Value, json};
 
@@ -191,6 +193,11 @@ impl Planner<'_> {
         let mut spec = spec.clone();
         self.chosen.apply(&mut spec);
         let Some(existing) = self.live.services.get(&spec.name) else {
+            if self.live.foreign_services.contains(&spec.name) {
+                self.refusals
+                    .push(Refusal::ForeignService { name: spec.name });
+                return;
+            }
             self.push(
                 Operation::CreateService(Box::new(spec)),
                 ChangeVerb::Create,
@@ -245,7 +252,9 @@ impl Planner<'_> {
     }
 
     /// Former configs and secrets always; with `prune` all that is of the stack and not in the file.
+    /// What the file calls external or a service uses stays, whatever its label says.
     fn cleanup(&mut self, desired: &Desired) {
+        let used = self.used(desired);
         let ours = |object: &LiveObject| object.is_of(self.namespace.name());
         for kind in [ObjectKind::Secret, ObjectKind::Config] {
             for (name, object) in self
@@ -254,6 +263,9 @@ impl Planner<'_> {
                 .iter()
                 .filter(|(_, object)| ours(object))
             {
+                if used.contains(&(kind, name.clone())) {
+                    continue;
+                }
                 let dropped = self.policy.prune && !self.chosen.contains(kind, name);
                 if dropped || self.chosen.supersedes(kind, name) {
                     let (name, id) = (name.clone(), object.id.clone());
@@ -270,7 +282,9 @@ impl Planner<'_> {
             .iter()
             .filter(|(_, network)| ours(network))
         {
-            if self.policy.prune && !desired.networks.contains_key(name) {
+            let wanted =
+                desired.networks.contains_key(name) || desired.unowned_networks.contains(name);
+            if self.policy.prune && !wanted {
                 let (name, id) = (name.clone(), network.id.clone());
                 let operation = Operation::RemoveNetwork { name, id };
                 self.planned
@@ -278,6 +292,21 @@ impl Planner<'_> {
                     .push(step(operation, ChangeVerb::Remove, Vec::new()));
             }
         }
+    }
+
+    /// Configs and secrets that are external or used, by the names they have in the engine.
+    fn used(&self, desired: &Desired) -> BTreeSet<(ObjectKind, String)> {
+        let mut used = desired.external_objects.clone();
+        for spec in desired.services.values() {
+            let mut spec = spec.clone();
+            self.chosen.apply(&mut spec);
+            let container = spec.task_template.container_spec;
+            let secrets = container.secrets.into_iter();
+            used.extend(secrets.map(|reference| (ObjectKind::Secret, reference.name)));
+            let configs = container.configs.into_iter();
+            used.extend(configs.map(|reference| (ObjectKind::Config, reference.name)));
+        }
+        used
     }
 }
 

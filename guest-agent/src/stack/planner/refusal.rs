@@ -16,6 +16,8 @@ pub enum Refusal {
         "network {name} exists and is not of this stack; remove it, or declare it `external: true`"
     )]
     ForeignNetwork { name: String },
+    #[error("service {name} exists and is not of this stack; remove it, or give yours another key")]
+    ForeignService { name: String },
     #[error("{} {name}, used by service {service}, is declared as external and does not exist", kind.word())]
     ExternalObjectMissing {
         kind: ObjectKind,
