@@ -42,7 +42,7 @@ pub async fn run(
         }
         Work::DeployStack(spec) => {
             let mut said = |said: Progress| progress.step(&said.step, &said.message);
-            end(stack::deploy(&engine(paths).await?, &spec, &mut said).await)
+            stack::deploy_as_work(&engine(paths).await?, &spec, &mut said).await
         }
         Work::RemoveStack {
             namespace,

@@ -14,10 +14,11 @@ use super::tasks;
 use crate::docker::error::EngineError;
 
 /// How long a service that was just written must run before it counts: a task that dies at once
-/// was running, too.
-const STEADY: Duration = Duration::from_secs(2);
+/// was running, too. Docker's default of `monitor`. It comes on top of what may be waited.
+const STEADY: Duration = Duration::from_secs(5);
 
-/// Returns when every service runs; `wait_seconds` is how long was to be waited in all.
+/// Returns when every service runs that was written, or that comes up still; `wait_seconds` is how long
+/// was to be waited in all. What was broken before this run is only told of.
 ///
 /// # Errors
 /// The engine gave up on an update, or `wait_seconds` passed; with each service's own reason.
@@ -46,7 +47,7 @@ pub async fn wait(writer: &mut Writer<'_>, wait_seconds: u32) -> Result<(), Stac
                     services,
                 });
             }
-            Ok(Seen::NotYet(_)) => {}
+            Ok(Seen::NotYet(_) | Seen::Settling) => {}
             // An election takes seconds; the deadline bounds it.
             Err(error) if error.is_retryable() && !deadline.has_passed() => {}
             Err(source) => {
@@ -65,6 +66,8 @@ pub async fn wait(writer: &mut Writer<'_>, wait_seconds: u32) -> Result<(), Stac
 enum Seen {
     AllRun,
     NotYet(Vec<String>),
+    /// All run, for too short a time to tell.
+    Settling,
     GaveUp(Vec<String>),
 }
 
@@ -81,18 +84,28 @@ impl Watch<'_> {
         let tasks = tasks::tasks(writer.engine, self.namespace, true).await?;
         let mut missing = Vec::new();
         let mut gave_up = Vec::new();
-        let mut idle = Vec::new();
+        let mut told = Vec::new();
         for service in &services {
             let written = writer.written.contains_key(&service.name);
             let health = health(service, &tasks, written);
             let line = line(self.namespace.key_of(&service.name), &health);
             self.say(writer, &service.name, &line, &health);
             match health.verdict {
-                Verdict::Runs if health.wanted == 0 && written => idle.push(service.name.clone()),
+                Verdict::Runs if health.wanted == 0 && written => told.push(format!(
+                    "service {} has no task: it wants none, or no node fits",
+                    service.name
+                )),
                 Verdict::Runs => {}
-                Verdict::NotYet => missing.push(line),
-                Verdict::GaveUp => {
-                    gave_up.push(format!("{line} (update {})", service.update.state));
+                // Left by a run that was cut off, it may come up; broken it has a reason.
+                Verdict::NotYet if written || health.reason.is_empty() => missing.push(line),
+                Verdict::GaveUp if written => {
+                    gave_up.push(match service.update.state.as_str() {
+                        "" | "completed" => line,
+                        state => format!("{line} (update {state})"),
+                    });
+                }
+                Verdict::NotYet | Verdict::GaveUp => {
+                    told.push(format!("left as it is, and not as it should be: {line}"));
                 }
             }
         }
@@ -105,14 +118,9 @@ impl Watch<'_> {
         }
         let since = *self.steady_since.get_or_insert_with(Instant::now);
         if !writer.written.is_empty() && since.elapsed() < STEADY {
-            let lines = self.shown.values().cloned().collect();
-            return Ok(Seen::NotYet(lines));
+            return Ok(Seen::Settling);
         }
-        for name in idle {
-            writer.warnings.push(format!(
-                "service {name} has no task: it wants none, or no node fits"
-            ));
-        }
+        writer.warnings.extend(told);
         Ok(Seen::AllRun)
     }
 

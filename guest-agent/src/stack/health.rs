@@ -1,6 +1,6 @@
 //! Whether a service runs what its spec says. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub enum Verdict {
     Runs,
     /// It may come up yet.
     NotYet,
-    /// The engine gave up: an update paused or was rolled back.
+    /// The engine gave up: an update paused or was rolled back, or a task failed that is not restarted.
     GaveUp,
 }
 
@@ -33,31 +33,24 @@ pub fn health(service: &RunningService, tasks: &[Task], written: bool) -> Health
         .filter(|task| task.service_id == service.id)
         .collect();
     let wanted = wanted(service, &own);
+    let slots = slots(&own);
     let one_shot = is_one_shot(&service.spec);
-    let fine: BTreeSet<(u64, &str)> = own
-        .iter()
-        .filter(|task| {
-            let runs = task.state == "running" && task.desired_state == "running";
-            runs || (one_shot && task.state == "complete")
-        })
-        .map(|task| {
-            (
-                task.slot,
-                if task.slot == 0 {
-                    task.node_id.as_str()
-                } else {
-                    ""
-                },
-            )
-        })
-        .collect();
-    let running = fine.len() as u64;
+    let fine = slots.values().filter(|tasks| {
+        let runs = |task: &&Task| task.state == "running" && task.desired_state == "running";
+        let ended_well = one_shot && tasks.last().is_some_and(|task| task.state == "complete");
+        ended_well || tasks.iter().any(runs)
+    });
+    let running = fine.count() as u64;
     let enough = running >= wanted;
+    let ended_badly = slots
+        .values()
+        .any(|tasks| failed_for_good(&service.spec, tasks));
     let verdict = match service.update.state.as_str() {
         "paused" | "rollback_paused" if written || !enough => Verdict::GaveUp,
         "rollback_completed" if written => Verdict::GaveUp,
         "updating" | "rollback_started" => Verdict::NotYet,
         _ if enough => Verdict::Runs,
+        _ if ended_badly => Verdict::GaveUp,
         _ => Verdict::NotYet,
     };
     let reason = if verdict == Verdict::Runs {
@@ -71,6 +64,45 @@ pub fn health(service: &RunningService, tasks: &[Task], written: bool) -> Health
         reason,
         verdict,
     }
+}
+
+/// Tasks by replica, global ones by node; the newest last.
+fn slots<'tasks>(own: &[&'tasks Task]) -> BTreeMap<(u64, &'tasks str), Vec<&'tasks Task>> {
+    let mut slots: BTreeMap<_, Vec<&Task>> = BTreeMap::new();
+    for task in own {
+        let node = if task.slot == 0 {
+            task.node_id.as_str()
+        } else {
+            ""
+        };
+        slots.entry((task.slot, node)).or_default().push(task);
+    }
+    for tasks in slots.values_mut() {
+        tasks.sort_by_key(|task| age_key(task));
+    }
+    slots
+}
+
+/// Trailing zeros of the fraction are left out by the engine, so the `Z` would compare against digits.
+fn age_key(task: &Task) -> &str {
+    task.timestamp.trim_end_matches('Z')
+}
+
+/// Whether the newest task of a replica failed and the restart policy allows no further one.
+fn failed_for_good(spec: &Value, tasks: &[&Task]) -> bool {
+    let failed = |task: &&&Task| matches!(task.state.as_str(), "failed" | "rejected");
+    if !tasks.last().as_ref().is_some_and(failed) {
+        return false;
+    }
+    let policy = |key| spec.pointer("/TaskTemplate/RestartPolicy")?.get(key);
+    if policy("Condition").and_then(Value::as_str) == Some("none") {
+        return true;
+    }
+    let number = |key| policy(key).and_then(Value::as_u64).unwrap_or_default();
+    let attempts = number("MaxAttempts");
+    // With a window, attempts are counted anew all the time.
+    let failures = tasks.iter().filter(failed).count() as u64;
+    attempts > 0 && number("Window") == 0 && failures > attempts
 }
 
 /// Replicas where the spec has them, else what the engine wants.
@@ -101,7 +133,7 @@ fn reason(service: &RunningService, own: &[&Task]) -> String {
     let newest = own
         .iter()
         .filter(|task| !task.error.is_empty() && task.state != "running")
-        .max_by(|left, right| left.timestamp.cmp(&right.timestamp));
+        .max_by_key(|task| age_key(task));
     let ended = || own.iter().any(|task| task.state == "complete");
     match newest {
         Some(task) => task.error.clone(),
@@ -212,12 +244,41 @@ mod tests {
                 "",
                 vec![task(1, "failed", "exit 1")],
                 true,
-                (0, Verdict::NotYet, "exit 1"),
+                (0, Verdict::GaveUp, "exit 1"),
             ),
         ] {
             let health = health(&service(spec, update), &tasks, written);
             let seen = (health.running, health.verdict, health.reason.as_str());
             assert_eq!(seen, wanted, "{update}");
+        }
+    }
+
+    #[test]
+    fn the_newest_task_of_a_replica_counts() {
+        let spec = |policy: Value| json!({"Mode": {"Replicated": {"Replicas": 1}}, "TaskTemplate": {"RestartPolicy": policy}});
+        let at = |state: &str, time: &str| Task {
+            timestamp: format!("2026-01-01T00:00:{time}Z"),
+            ..task(1, state, "")
+        };
+        let on_failure = || json!({"Condition": "on-failure"});
+        let twice =
+            |window: u64| json!({"Condition": "on-failure", "MaxAttempts": 1, "Window": window});
+        let complete_then_failed = || vec![at("complete", "01"), at("failed", "01.5")];
+        let failed_twice = || vec![at("failed", "01"), at("failed", "02")];
+        for (policy, tasks, wanted) in [
+            (on_failure(), complete_then_failed(), Verdict::NotYet),
+            (
+                on_failure(),
+                vec![at("failed", "01.1"), at("complete", "01.15")],
+                Verdict::Runs,
+            ),
+            (on_failure(), failed_twice(), Verdict::NotYet),
+            (twice(0), failed_twice(), Verdict::GaveUp),
+            (twice(1), failed_twice(), Verdict::NotYet),
+            (twice(0), vec![at("failed", "01")], Verdict::NotYet),
+        ] {
+            let health = health(&service(spec(policy.clone()), ""), &tasks, true);
+            assert_eq!(health.verdict, wanted, "{policy} {tasks:?}");
         }
     }
 }

@@ -42,6 +42,6 @@ pub mod text;
 pub mod yaml;
 
 pub use error::StackError;
-pub use masked::{deploy, plan};
+pub use masked::{deploy, deploy_as_work, plan};
 pub use remove::remove;
 pub use status::{all, status};

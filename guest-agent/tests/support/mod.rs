@@ -7,4 +7,5 @@
 )]
 
 pub mod fake_engine;
+pub mod fake_swarm;
 pub mod guest;
