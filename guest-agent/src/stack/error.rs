@@ -94,7 +94,9 @@ impl StackError {
     pub fn masked(mut self, mask: &Mask) -> Self {
         match &mut self {
             Self::Input { source, .. } => {
-                source.0.iter_mut().for_each(|problem| hide(problem, mask))
+                for problem in &mut source.0 {
+                    hide(problem, mask);
+                }
             }
             Self::Write { source, .. }
             | Self::Read { source, .. }

@@ -138,9 +138,10 @@ impl Removal<'_> {
         for task in tasks.iter().filter(|task| alive(&task.state)) {
             *by_node.entry(&task.node_id).or_default() += 1;
         }
-        let nodes = match by_node.is_empty() {
-            true => BTreeMap::new(),
-            false => self.nodes().await.map_err(failed("the nodes"))?,
+        let nodes = if by_node.is_empty() {
+            BTreeMap::new()
+        } else {
+            self.nodes().await.map_err(failed("the nodes"))?
         };
         let path = format!(
             "/containers/json?all=true&{}",

@@ -95,14 +95,17 @@ fn bombs_are_refused_fast() {
 
 #[test]
 fn aliases_do_not_go_deeper_than_the_limit() {
+    let list = |levels: usize, inside: &str| {
+        format!("{}{inside}{}", "[".repeat(levels), "]".repeat(levels))
+    };
     let chain = |levels: usize, last: usize| {
-        let mut text = format!("a0: &a0 {}x{}\n", "[".repeat(30), "]".repeat(30));
+        let mut lines = vec![format!("a0: &a0 {}", list(30, "x"))];
         for index in 1..levels {
-            let (open, close) = ("[".repeat(30), "]".repeat(30));
-            text += &format!("a{index}: &a{index} {open}*a{}{close}\n", index - 1);
+            let before = format!("*a{}", index - 1);
+            lines.push(format!("a{index}: &a{index} {}", list(30, &before)));
         }
-        let (open, close) = ("[".repeat(last), "]".repeat(last));
-        text + &format!("b: {open}*a{}{close}\n", levels - 1)
+        lines.push(format!("b: {}\n", list(last, &format!("*a{}", levels - 1))));
+        lines.join("\n")
     };
     assert!(parse(&chain(3, 9)).is_ok());
     assert!(matches!(fault(&chain(3, 10)), Fault::TooDeep { .. }));
