@@ -6,9 +6,17 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline(Instant);
 
+/// Nobody waits longer than ten years: a clock cannot be added to without end.
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+
+fn moment_in(duration: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(duration.min(LONGEST)).unwrap_or(now)
+}
+
 impl Deadline {
     pub fn after(duration: Duration) -> Self {
-        Self(Instant::now() + duration)
+        Self(moment_in(duration))
     }
 
     /// Time left, zero when it has passed.
@@ -23,7 +31,7 @@ impl Deadline {
     /// The earlier of this one and `duration` from now.
     #[must_use]
     pub fn at_most(self, duration: Duration) -> Self {
-        Self(self.0.min(Instant::now() + duration))
+        Self(self.0.min(moment_in(duration)))
     }
 }
 
@@ -56,6 +64,13 @@ impl Iterator for Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_duration_is_a_deadline_too() {
+        let deadline = Deadline::after(Duration::MAX);
+        assert!(!deadline.at_most(Duration::MAX).has_passed());
+        assert!(deadline.at_most(Duration::ZERO).has_passed());
+    }
 
     #[test]
     fn backoff_grows_to_its_limit() {
