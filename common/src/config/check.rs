@@ -10,7 +10,8 @@ use crate::digest::sha256_hex;
 use crate::vmid::Vmid;
 
 pub(super) const HYPERVISOR_FILE: &str = "phoenix_hypervisor_config.json";
-pub(super) const GUESTS_FILE: &str = "phoenix_vm_configs.json";
+/// The file with the guests, in the configuration folder.
+pub const GUESTS_FILE: &str = "phoenix_vm_configs.json";
 pub(super) const STACKS_FILE: &str = "phoenix_stacks_config.json";
 
 /// The texts of a configuration by their path below its folder.
@@ -60,7 +61,7 @@ fn digest(files: &Files) -> String {
 
 impl ConfigError {
     /// Whether the mistake stops a run for this guest.
-    pub(super) fn touches(&self, config: &Config, vmid: Vmid) -> bool {
+    pub fn touches(&self, config: &Config, vmid: Vmid) -> bool {
         let guest = config.guests.get(&vmid);
         match &self.scope {
             Scope::Whole => true,

@@ -31,7 +31,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use check::{Files, Outcome, check_files};
+pub use check::{Files, GUESTS_FILE, Outcome, check_files};
 pub use error::{ConfigError, ConfigErrors, Excerpt, Rule, Scope, Severity};
 pub use excerpt::Report;
 pub use guest::{
