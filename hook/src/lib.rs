@@ -4,6 +4,7 @@ pub mod channel;
 pub mod cli;
 pub mod commands;
 pub mod context;
+pub mod estate;
 pub mod event;
 pub mod execute;
 pub mod exit_code;

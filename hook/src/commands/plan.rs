@@ -1,10 +1,12 @@
 //! `phoenix plan [vmid]`: what a run would do now. Nothing is changed.
 
+use phoenix_common::config::ConfigError;
 use phoenix_common::vmid::Vmid;
 use serde::Serialize;
 
 use super::{block_on, complain, print_json, print_line};
 use crate::context::Context;
+use crate::estate::Estate;
 use crate::exit_code::Exit;
 use crate::observe::observe;
 use crate::paths::Paths;
@@ -30,22 +32,27 @@ struct GuestPlan {
 }
 
 pub fn run(args: &PlanArgs, paths: &Paths) -> Exit {
-    let context = match args.vmid {
-        Some(vmid) => Context::load_for(paths, vmid),
-        None => Context::load(paths),
+    let (plans, mistakes) = match args.vmid {
+        Some(vmid) => match Context::load_for(paths, vmid) {
+            Ok(context) => (block_on(plans(&context, &[vmid])), Vec::new()),
+            Err(error) => {
+                complain(&error);
+                return Exit::Usage;
+            }
+        },
+        None => whole_estate(paths),
     };
-    let context = match context {
-        Ok(context) => context,
-        Err(error) => {
-            complain(&error);
-            return Exit::Usage;
-        }
-    };
-    let plans = block_on(plans(&context, args.vmid));
-    let exit = exit(&plans);
+    let exit = exit(&plans, &mistakes);
     if args.json {
-        print_json(&serde_json::json!({ "schema_version": 1, "guests": plans }));
+        print_json(&serde_json::json!({
+            "schema_version": 1,
+            "configuration_mistakes": mistakes,
+            "guests": plans,
+        }));
     } else {
+        for mistake in &mistakes {
+            complain(mistake);
+        }
         for plan in &plans {
             show(plan);
         }
@@ -53,13 +60,23 @@ pub fn run(args: &PlanArgs, paths: &Paths) -> Exit {
     exit
 }
 
-async fn plans(context: &Context, only: Option<Vmid>) -> Vec<GuestPlan> {
+/// The plans of all guests that a run would take on, and the mistakes that keep the others from it.
+fn whole_estate(paths: &Paths) -> (Vec<GuestPlan>, Vec<ConfigError>) {
+    let estate = Estate::read(paths);
+    let declared = estate.context.config.guests_in_boot_order();
+    let vmids = declared.iter().map(|guest| guest.vmid);
+    let right: Vec<Vmid> = vmids
+        .filter(|vmid| estate.mistakes_of(*vmid).is_empty())
+        .collect();
+    let plans = block_on(plans(&estate.context, &right));
+    (plans, estate.mistakes)
+}
+
+async fn plans(context: &Context, vmids: &[Vmid]) -> Vec<GuestPlan> {
     let mut plans = Vec::new();
-    for declared in context.config.guests_in_boot_order() {
-        if only.is_some_and(|vmid| vmid != declared.vmid) {
-            continue;
-        }
-        let Some(desired) = context.desired(declared.vmid) else {
+    for vmid in vmids {
+        let declared = context.config.guests.get(vmid);
+        let (Some(declared), Some(desired)) = (declared, context.desired(*vmid)) else {
             continue;
         };
         let plan = guest::plan(&desired, &observe(context, &desired).await);
@@ -74,11 +91,15 @@ async fn plans(context: &Context, only: Option<Vmid>) -> Vec<GuestPlan> {
 }
 
 /// Changes win over what cannot be seen: 3 means that a run would write.
-fn exit(plans: &[GuestPlan]) -> Exit {
+fn exit(plans: &[GuestPlan], mistakes: &[ConfigError]) -> Exit {
+    if plans.is_empty() && !mistakes.is_empty() {
+        return Exit::Usage;
+    }
     if plans.iter().any(|guest| !guest.plan.actions.is_empty()) {
         return Exit::ChangesPlanned;
     }
-    if plans.iter().any(|guest| !guest.plan.blocked.is_empty()) {
+    let blocked = plans.iter().any(|guest| !guest.plan.blocked.is_empty());
+    if blocked || !mistakes.is_empty() {
         return Exit::Failed;
     }
     if plans.iter().any(|guest| !guest.plan.waiting.is_empty()) {

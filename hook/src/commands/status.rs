@@ -1,17 +1,19 @@
 //! `phoenix status [vmid]`: what the last runs left, from the records; guests are only asked by `plan`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
+use phoenix_common::config::ConfigError;
 use phoenix_common::observed::Observed;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;
 use serde::Serialize;
 
-use super::{block_on, complain, print_json, print_line};
+use super::{block_on, print_json, print_line};
 use crate::context::Context;
+use crate::estate::Estate;
 use crate::exit_code::Exit;
 use crate::lock::{self, unix_seconds};
 use crate::observe::host_state;
@@ -48,29 +50,34 @@ struct GuestStatus {
 
 pub fn run(args: &StatusArgs, paths: &Paths) -> Exit {
     loop {
-        let context = match Context::load(paths) {
-            Ok(context) => context,
-            Err(error) => {
-                complain(&error);
-                return Exit::Usage;
-            }
+        let estate = Estate::read(paths);
+        let mistakes: Vec<&ConfigError> = match args.vmid {
+            Some(vmid) => estate.mistakes_of(vmid),
+            None => estate.mistakes.iter().collect(),
         };
-        let guests = block_on(look(&context, args.vmid));
-        if args.vmid.is_some() && guests.is_empty() {
-            print_line("no such guest in the configuration: phoenix status lists all");
-            return Exit::Usage;
-        }
+        let guests = block_on(look(&estate.context, args.vmid));
         if args.json {
-            print_json(&serde_json::json!({ "schema_version": 1, "guests": guests }));
-            return exit(&guests);
+            print_json(&serde_json::json!({
+                "schema_version": 1,
+                "configuration_mistakes": mistakes,
+                "guests": guests,
+            }));
+            return exit(args, &guests, &mistakes);
         }
         if args.watch && std::io::stdout().is_terminal() {
             // Home, then clear what is below.
             print_line("\u{1b}[H\u{1b}[J");
         }
-        show(&guests, args.vmid.is_some());
+        for mistake in &mistakes {
+            print_line(&Untrusted(&mistake.to_string()).to_string());
+        }
+        if !guests.is_empty() {
+            show(&guests, args.vmid.is_some());
+        } else if args.vmid.is_some() && mistakes.is_empty() {
+            print_line("no such guest in the configuration: phoenix status lists all");
+        }
         if !args.watch || guests.iter().all(is_settled) {
-            return exit(&guests);
+            return exit(args, &guests, &mistakes);
         }
         block_on(tokio::time::sleep(Duration::from_secs(1)));
     }
@@ -82,27 +89,45 @@ async fn look(context: &Context, only: Option<Vmid>) -> Vec<GuestStatus> {
         *pending.entry(event.vmid).or_default() += 1;
     }
     let mut guests = Vec::new();
-    for guest in context.config.guests_in_boot_order() {
-        if only.is_some_and(|vmid| vmid != guest.vmid) {
+    for vmid in shown(context) {
+        if only.is_some_and(|only| only != vmid) {
             continue;
         }
-        let (record, record_error) = match record::read(&context.paths, guest.vmid) {
-            Ok(record) => (record.map(|record| truthful(context, record)), None),
-            Err(error) => (None, Some(phoenix_common::log::Chain(&error).to_string())),
-        };
-        guests.push(GuestStatus {
-            vmid: guest.vmid,
-            name: guest.name.clone(),
-            host: host_word(&host_state(context, guest.vmid).await),
-            config_changed: record
-                .as_ref()
-                .is_some_and(|record| record.config_digest != context.config.digest),
-            record,
-            record_error,
-            events_pending: pending.get(&guest.vmid).copied().unwrap_or(0),
-        });
+        let mut guest = look_at(context, vmid).await;
+        guest.events_pending = pending.get(&vmid).copied().unwrap_or(0);
+        guests.push(guest);
     }
     guests
+}
+
+/// The guests of the configuration in boot order, then those that only a record knows: their entries may be broken.
+fn shown(context: &Context) -> Vec<Vmid> {
+    let declared = context.config.guests_in_boot_order();
+    let mut vmids: Vec<Vmid> = declared.iter().map(|guest| guest.vmid).collect();
+    let known: BTreeSet<Vmid> = vmids.iter().copied().collect();
+    vmids.extend(record::recorded_vmids(&context.paths).difference(&known));
+    vmids
+}
+
+async fn look_at(context: &Context, vmid: Vmid) -> GuestStatus {
+    let (record, record_error) = match record::read(&context.paths, vmid) {
+        Ok(record) => (record.map(|record| truthful(context, record)), None),
+        Err(error) => (None, Some(phoenix_common::log::Chain(&error).to_string())),
+    };
+    let declared = context.config.guests.get(&vmid).map(|guest| &guest.name);
+    let name = declared.or(record.as_ref().map(|record| &record.name));
+    GuestStatus {
+        vmid,
+        name: name.cloned().unwrap_or_default(),
+        host: host_word(&host_state(context, vmid).await),
+        // A run that was refused for a mistake used no configuration.
+        config_changed: record.as_ref().is_some_and(|record| {
+            !record.config_digest.is_empty() && record.config_digest != context.config.digest
+        }),
+        record,
+        record_error,
+        events_pending: 0,
+    }
 }
 
 /// A record says "running" also when its process was killed: then nobody holds the guest's lock.
@@ -137,8 +162,11 @@ fn is_settled(guest: &GuestStatus) -> bool {
     guest.events_pending == 0 && !running
 }
 
-/// 0 when every guest that has a record is converged.
-fn exit(guests: &[GuestStatus]) -> Exit {
+/// 0 when every guest that has a record is converged and the configuration is right.
+fn exit(args: &StatusArgs, guests: &[GuestStatus], mistakes: &[&ConfigError]) -> Exit {
+    if guests.is_empty() && (args.vmid.is_some() || !mistakes.is_empty()) {
+        return Exit::Usage;
+    }
     let failed = guests.iter().any(|guest| {
         guest.record_error.is_some()
             || guest.record.as_ref().is_some_and(|record| {
@@ -155,7 +183,7 @@ fn exit(guests: &[GuestStatus]) -> Exit {
                 .as_ref()
                 .is_some_and(|record| record.outcome == Outcome::Waiting)
     });
-    match (failed, open) {
+    match (failed || !mistakes.is_empty(), open) {
         (true, _) => Exit::Failed,
         (false, true) => Exit::DeadlinePassed,
         (false, false) => Exit::Converged,

@@ -92,6 +92,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "commands::swarm::services", 0),
     on("hook", "commands::swarm::table", 0),
     on("hook", "context", 1),
+    on("hook", "estate", 1),
     on("hook", "event", 0),
     on("hook", "execute", 2),
     on("hook", "exit_code", 1),
