@@ -19,4 +19,5 @@ pub mod pve;
 pub mod queue;
 pub mod reconcile;
 pub mod record;
+pub mod wake;
 pub mod worker;

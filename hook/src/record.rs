@@ -1,5 +1,6 @@
 //! What the last runs did to a guest, one file per guest. It serves people (`status`), never decisions.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
@@ -137,6 +138,30 @@ pub fn interrupt(paths: &Paths, vmid: Vmid, why: &str) {
     }
 }
 
+/// Says of a guest that waits for another one that nobody waits any longer.
+pub fn give_up(paths: &Paths, vmid: Vmid) {
+    let result = read(paths, vmid).and_then(|record| match record {
+        Some(mut record) if record.outcome == Outcome::Waiting => {
+            record.outcome = Outcome::Failed;
+            record.open.push("given up waiting".to_owned());
+            write(paths, &record)
+        }
+        _ => Ok(()),
+    });
+    if let Err(error) = result {
+        tracing::warn!(vmid = vmid.get(), "record: {}", Chain(&error));
+    }
+}
+
+/// The guests that have a record, whether it can be read or not.
+pub fn recorded_vmids(paths: &Paths) -> BTreeSet<Vmid> {
+    let entries = std::fs::read_dir(paths.guests_dir()).into_iter().flatten();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names
+        .filter_map(|name| name.strip_suffix(".json")?.parse().ok())
+        .collect()
+}
+
 /// Records a run that could not begin, such as for a mistake in the configuration.
 pub fn refuse(paths: &Paths, vmid: Vmid, trigger: &str, why: &str) {
     let now = unix_seconds();
@@ -156,5 +181,40 @@ pub fn refuse(paths: &Paths, vmid: Vmid, trigger: &str, why: &str) {
     };
     if let Err(error) = write(paths, &record) {
         tracing::warn!(vmid = vmid.get(), "record: {}", Chain(&error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_version_1_is_still_read() {
+        let text = include_str!("../tests/fixtures/records/version-1.json");
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(folder.path());
+        let vmid = Vmid::new(1002).unwrap();
+        std::fs::create_dir_all(paths.guests_dir()).unwrap();
+        std::fs::write(paths.guest_record(vmid), text).unwrap();
+        let record = read(&paths, vmid).unwrap().unwrap();
+        assert_eq!((record.version, record.outcome), (1, Outcome::Waiting));
+        let kept: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&record).unwrap(), kept);
+        assert_eq!(recorded_vmids(&paths), BTreeSet::from([vmid]));
+        give_up(&paths, vmid);
+        let record = read(&paths, vmid).unwrap().unwrap();
+        assert_eq!(record.outcome, Outcome::Failed);
+        assert_eq!(record.open.last().unwrap(), "given up waiting");
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_is_not_guessed_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(folder.path());
+        let vmid = Vmid::new(1002).unwrap();
+        std::fs::create_dir_all(paths.guests_dir()).unwrap();
+        std::fs::write(paths.guest_record(vmid), "{\"version\": 2}").unwrap();
+        let error = read(&paths, vmid).unwrap_err();
+        assert!(matches!(error, RecordError::Newer { version: 2, .. }));
     }
 }

@@ -47,7 +47,7 @@ fn events_shows_what_waits_and_what_became_of_the_rest() {
     node.call("1002", "post-start");
     let queue = Queue::new(&Paths::new(node.path("")));
     queue.take_all().unwrap();
-    let event = queue.pending().unwrap().remove(0);
+    let event = queue.pending(|_| false).unwrap().events.remove(0);
     let why = "QEMU \u{1b}[2Jis paused".to_owned();
     queue.finish(&event, &EventOutcome::Ignored(why)).unwrap();
     node.call("1003", "pre-stop");
@@ -64,12 +64,14 @@ fn events_shows_what_waits_and_what_became_of_the_rest() {
         "{shown}"
     );
     assert!(
-        lines[2].contains("1003") && lines[2].contains("waiting"),
+        lines[2].contains("1003") && lines[2].contains("pending"),
         "{shown}"
     );
 
     let one = node.verb(&["events", "1002", "--json"]);
-    let rows: Value = serde_json::from_str(&one.stdout).unwrap();
+    let shown: Value = serde_json::from_str(&one.stdout).unwrap();
+    assert_eq!(shown["schema_version"], 1);
+    let rows = &shown["events"];
     assert_eq!(rows.as_array().unwrap().len(), 1);
     assert_eq!(rows[0]["event"]["id"], event.id.as_str());
     assert_eq!(rows[0]["outcome"]["result"], "ignored");

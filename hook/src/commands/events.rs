@@ -41,7 +41,7 @@ pub fn run(args: &EventsArgs, paths: &Paths) -> Exit {
         }
     };
     if args.json {
-        print_json(&rows);
+        print_json(&serde_json::json!({ "schema_version": 1, "events": rows }));
     } else if rows.is_empty() {
         print_line("no events yet; they come when Proxmox starts or stops a registered guest");
     } else {
@@ -97,9 +97,10 @@ fn table(rows: &[Row]) -> Table {
 
 fn outcome_text(outcome: Option<&EventOutcome>) -> String {
     match outcome {
-        None => "waiting".to_owned(),
+        None => "pending".to_owned(),
         Some(EventOutcome::Converged) => "converged".to_owned(),
         Some(EventOutcome::Ignored(why)) => format!("nothing to do: {}", Untrusted(why)),
+        Some(EventOutcome::Waiting(on)) => format!("waiting: {}", Untrusted(on)),
         Some(EventOutcome::Superseded(by)) => format!("superseded by {}", Untrusted(by)),
         Some(EventOutcome::Failed(why)) => format!("failed: {}", Untrusted(why)),
     }

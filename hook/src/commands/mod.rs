@@ -59,6 +59,11 @@ pub fn complain(error: &(dyn Error + 'static)) {
     let _ = writeln!(std::io::stderr(), "phoenix: {}", Chain(error));
 }
 
+/// The same for a sentence of our own; texts from elsewhere in it are `Untrusted` already.
+pub fn complain_text(text: &str) {
+    let _ = writeln!(std::io::stderr(), "phoenix: {text}");
+}
+
 /// Runs a verb's asynchronous part on this thread.
 ///
 /// # Panics

@@ -53,7 +53,7 @@ pub fn run(args: &ReplayArgs, paths: &Paths) -> Exit {
             print_line(&format!("{} {}: {text}", event.vmid, event.trigger));
         }
     };
-    match intent(&class) {
+    match intent(event.trigger, &class) {
         Intent::Reconcile { .. } => {
             tell(&class.to_string());
             let again = RunArgs {
@@ -68,7 +68,7 @@ pub fn run(args: &ReplayArgs, paths: &Paths) -> Exit {
             tell("only ends what is being done to the guest; nothing to replay");
             Exit::Converged
         }
-        Intent::Nothing(why) => {
+        Intent::Nothing(why) | Intent::CancelArrival(why) | Intent::WatchBackup(why) => {
             tell(&format!("nothing to do: {why}"));
             Exit::Converged
         }

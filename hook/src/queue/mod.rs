@@ -40,6 +40,14 @@ pub struct Queue {
     paths: Paths,
 }
 
+/// What [`Queue::pending`] found.
+#[derive(Debug, Default)]
+pub struct Pending {
+    pub events: Vec<Event>,
+    /// Files that could not be read just now; they stay where they are.
+    pub unreadable: Vec<FileError>,
+}
+
 /// Why the queue could not be used; names the place.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -88,7 +96,7 @@ impl Queue {
             })?;
         }
         let whole = self.paths.queue_dir().join(&name);
-        let moved = move_file(&half, &whole);
+        let moved = self.move_into(&half, &whole);
         if moved.is_err() {
             let _ = fs::remove_file(&half);
         }
@@ -104,36 +112,47 @@ impl Queue {
         Ok(event)
     }
 
-    /// Moves every file of `queue/` to `work/`; the number of files moved. Removes what a killed hookscript left in
-    /// `tmp/`.
-    pub fn take_all(&self) -> Result<usize, QueueError> {
+    /// Before the first look: makes the folders, and removes what a killed hookscript left in `tmp/`.
+    pub fn prepare(&self) -> Result<(), QueueError> {
         self.create_folders()?;
         self.remove_half_events();
+        Ok(())
+    }
+
+    /// Moves every file of `queue/` to `work/`; the number of files moved.
+    pub fn take_all(&self) -> Result<usize, QueueError> {
         let names = list(&self.paths.queue_dir())?;
         for name in &names {
             let from = self.paths.queue_dir().join(name);
             // Only a folder of that name can be in the way, and it is no event.
-            if move_file(&from, &self.paths.work_dir().join(name)).is_err() {
+            if self
+                .move_into(&from, &self.paths.work_dir().join(name))
+                .is_err()
+            {
                 self.put_aside(&from, "cannot be moved to work/")?;
             }
         }
         Ok(names.len())
     }
 
-    /// The events in `work/`, oldest first. A file that is no event is moved to `rejected/` and logged.
-    pub fn pending(&self) -> Result<Vec<Event>, QueueError> {
+    /// The events in `work/` whose id is not `known`, oldest first. A file that is no event is moved to `rejected/`
+    /// and logged; one that cannot be read just now stays.
+    pub fn pending(&self, known: impl Fn(&str) -> bool) -> Result<Pending, QueueError> {
         let folder = self.paths.work_dir();
-        let mut events = Vec::new();
+        let mut pending = Pending::default();
         for name in list(&folder)? {
-            match read_event(&folder.join(&name)) {
-                Ok(event) if file_name(&event.id).as_str() == name => events.push(event),
-                Ok(event) => {
-                    self.put_aside(&folder.join(&name), &format!("holds event {}", event.id))?;
-                }
-                Err(reason) => self.put_aside(&folder.join(&name), &reason)?,
+            if name.to_str().and_then(event_id).is_some_and(&known) {
+                continue;
+            }
+            let path = folder.join(&name);
+            match read_event(&path) {
+                Ok(event) if file_name(&event.id).as_str() == name => pending.events.push(event),
+                Ok(event) => self.put_aside(&path, &format!("holds event {}", event.id))?,
+                Err(NotRead::NoEvent(reason)) => self.put_aside(&path, &reason)?,
+                Err(NotRead::Unreadable(error)) => pending.unreadable.push(error),
             }
         }
-        Ok(events)
+        Ok(pending)
     }
 
     /// The events that wait in `queue/` and `work/`, oldest first; for people, nothing is moved.
@@ -207,6 +226,17 @@ impl Queue {
         }
     }
 
+    /// A folder that was removed costs no event.
+    fn move_into(&self, from: &Path, to: &Path) -> Result<(), QueueError> {
+        match move_file(from, to) {
+            Err(QueueError::Move { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                self.create_folders()?;
+                move_file(from, to)
+            }
+            moved => moved,
+        }
+    }
+
     fn create_folders(&self) -> Result<(), QueueError> {
         for path in [
             self.paths.tmp_dir(),
@@ -232,11 +262,31 @@ fn file_name(id: &str) -> String {
     format!("{id}.json")
 }
 
-fn read_event(path: &Path) -> Result<Event, String> {
-    let content = read_limited(path, EVENT_LIMIT_BYTES).map_err(|error| error.to_string())?;
-    let event: Event = serde_json::from_slice(&content).map_err(|error| error.to_string())?;
+/// The id in an event file's name.
+fn event_id(name: &str) -> Option<&str> {
+    name.strip_suffix(".json")
+}
+
+/// Why a file gives no event.
+enum NotRead {
+    /// And never will.
+    NoEvent(String),
+    /// Perhaps later: the disk, or the limit of open files.
+    Unreadable(FileError),
+}
+
+fn read_event(path: &Path) -> Result<Event, NotRead> {
+    let content = read_limited(path, EVENT_LIMIT_BYTES).map_err(|error| match error {
+        FileError::NotAFile { .. } | FileError::TooLarge { .. } => {
+            NotRead::NoEvent(error.to_string())
+        }
+        error => NotRead::Unreadable(error),
+    })?;
+    let event: Event =
+        serde_json::from_slice(&content).map_err(|error| NotRead::NoEvent(error.to_string()))?;
     if event.version > EVENT_VERSION {
-        return Err(format!("version {} of a newer phoenix-hook", event.version));
+        let text = format!("version {} of a newer phoenix-hook", event.version);
+        return Err(NotRead::NoEvent(text));
     }
     Ok(event)
 }

@@ -24,6 +24,8 @@ pub enum EventOutcome {
     Converged,
     /// Nothing had to be done; why.
     Ignored(String),
+    /// Another guest has to move first; taken up by itself then.
+    Waiting(String),
     /// A newer event of the same guest took its place.
     Superseded(String),
     /// It was given up; why.

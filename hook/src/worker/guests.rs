@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use phoenix_common::vmid::Vmid;
 
-use crate::event::Event;
+use crate::event::{Class, Event, Trigger};
 
 /// Events that one reconcile will answer together, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,15 +28,36 @@ pub struct Guests {
 }
 
 impl Batch {
+    /// Whether something happened to the guest itself, not only to others.
+    pub fn has_news(&self) -> bool {
+        self.events.iter().any(|event| {
+            matches!(
+                event.class(),
+                Class::Start | Class::OldState | Class::Arrival { .. }
+            )
+        })
+    }
+
+    /// Phoenix's own request does not say that a guest that was on its way has arrived.
+    fn still_arrives(&self, newer: &Event, arrives: bool) -> bool {
+        arrives || (self.arrives && newer.trigger == Trigger::Reconcile)
+    }
+
     fn is_due(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|moment| moment <= now)
     }
 }
 
 impl Guests {
-    /// Whether the event was not handed over before.
-    pub fn is_new(&self, event: &Event) -> bool {
-        !self.known.contains(&event.id)
+    /// Whether the event was handed over before.
+    pub fn knows(&self, id: &str) -> bool {
+        self.known.contains(id)
+    }
+
+    /// Whether the guest is awaited from another node.
+    pub fn arrives(&self, vmid: Vmid) -> bool {
+        let batches = [self.running.get(&vmid), self.waiting.get(&vmid)];
+        batches.into_iter().flatten().any(|batch| batch.arrives)
     }
 
     /// An event that asks for a reconcile, after the one that may be running.
@@ -44,8 +65,8 @@ impl Guests {
         self.known.insert(event.id.clone());
         let batch = self.waiting.entry(event.vmid).or_default();
         batch.not_before = None;
+        batch.arrives = batch.still_arrives(&event, arrives);
         batch.events.push(event);
-        batch.arrives = arrives;
     }
 
     /// A stop: what waited and what runs for the guest, now without purpose.
@@ -71,9 +92,11 @@ impl Guests {
             ..batch
         };
         if let Some(newer) = newer {
-            again.events.extend(newer.events);
-            again.arrives = newer.arrives;
             again.not_before = newer.not_before;
+            for event in newer.events {
+                again.arrives = again.still_arrives(&event, newer.arrives);
+                again.events.push(event);
+            }
         }
         self.waiting.insert(vmid, again);
     }
@@ -155,9 +178,9 @@ mod tests {
         let (vmid, batch) = guests.start_next(4, now()).unwrap();
         assert_eq!(ids(&batch), [1, 2]);
         let late = event(1002, 3);
-        assert!(guests.is_new(&late));
+        assert!(!guests.knows(&late.id));
         guests.add(late.clone(), false);
-        assert!(!guests.is_new(&late));
+        assert!(guests.knows(&late.id));
         assert!(guests.start_next(4, now()).is_none(), "one run per guest");
         assert_eq!(ids(&guests.finish(vmid)), [1, 2]);
         assert_eq!(ids(&guests.start_next(4, now()).unwrap().1), [3]);
@@ -203,5 +226,22 @@ mod tests {
         guests.add(event(1002, 2), false);
         let (_, batch) = guests.start_next(1, now()).unwrap();
         assert_eq!((ids(&batch), batch.tries), (vec![1, 2], 2));
+    }
+    #[test]
+    fn a_request_does_not_end_the_wait_for_a_guest_on_its_way() {
+        let mut guests = Guests::default();
+        let vmid = Vmid::new(1002).unwrap();
+        let mut request = event(1002, 2);
+        request.trigger = Trigger::Reconcile;
+        guests.add(event(1002, 1), true);
+        guests.add(request.clone(), false);
+        assert!(guests.arrives(vmid));
+        assert!(guests.start_next(1, now()).unwrap().1.arrives);
+        guests.add(request, false);
+        guests.postpone(vmid, now());
+        assert!(guests.start_next(1, now()).unwrap().1.arrives);
+        guests.add(event(1002, 3), false);
+        guests.postpone(vmid, now());
+        assert!(!guests.arrives(vmid), "a real start says that it is here");
     }
 }

@@ -1,14 +1,14 @@
-//! The work on one guest, and whom it concerns afterwards.
+//! The work on one guest.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use phoenix_common::config::Config;
 use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
 
 use crate::context::{Context, ContextError};
+use crate::estate::Estate;
 use crate::observe::host_state;
 use crate::paths::Paths;
 use crate::plan::observed::HostState;
@@ -16,9 +16,7 @@ use crate::progress::Progress;
 use crate::queue::EventOutcome;
 use crate::reconcile::{Ending, Order, reconcile};
 use crate::record::{self, Outcome};
-
-/// Guests at a time when no configuration says otherwise.
-const DEFAULT_PARALLEL: usize = 4;
+use crate::wake::wake;
 
 /// What became of a guest's events.
 #[derive(Debug)]
@@ -33,13 +31,32 @@ pub struct Finished {
 
 /// How many guests are worked on at a time.
 pub fn parallel(paths: &Paths) -> usize {
-    phoenix_common::config::load(paths.config_dir()).map_or(DEFAULT_PARALLEL, |config: Config| {
-        config.hypervisor.worker_guests_in_parallel
-    })
+    let estate = Estate::read(paths);
+    estate.context.config.hypervisor.worker_guests_in_parallel
+}
+
+/// One guest's turn.
+#[derive(Debug)]
+pub struct Work {
+    pub paths: Paths,
+    pub vmid: Vmid,
+    /// For the record.
+    pub trigger: String,
+    /// It is on its way to this node.
+    pub arrives: bool,
+    /// Something happened to the guest itself, so that those who wait for it have to look again.
+    pub happened: bool,
 }
 
 /// Reconciles one guest. Every failure ends in the outcome: the worker goes on.
-pub async fn work_on(paths: Paths, vmid: Vmid, trigger: String, arrives: bool) -> Finished {
+pub async fn work_on(work: Work) -> Finished {
+    let Work {
+        paths,
+        vmid,
+        trigger,
+        arrives,
+        happened,
+    } = work;
     let finished = |outcome, wake| Finished {
         vmid,
         outcome,
@@ -63,7 +80,7 @@ pub async fn work_on(paths: Paths, vmid: Vmid, trigger: String, arrives: bool) -
         Ok(ending) => Finished {
             vmid,
             outcome: outcome(vmid, &ending),
-            wake: wake(&context, vmid, &ending).await,
+            wake: wake(&context, vmid, &ending, happened).await,
             again: waits_for_a_running_guest(&context, &ending).await,
         },
         Err(error) => {
@@ -93,13 +110,24 @@ fn outcome(vmid: Vmid, ending: &Ending) -> EventOutcome {
     match ending.outcome {
         Outcome::Converged => EventOutcome::Converged,
         // Taken up again by an event of its own when the other guest has moved.
-        Outcome::Waiting if !ending.retry => EventOutcome::Ignored(open),
+        Outcome::Waiting if !ending.retry => EventOutcome::Waiting(open),
         _ => {
             let text = format!("{open}; to go on: phoenix run {vmid} post-start");
             tracing::error!(vmid = vmid.get(), "{text}");
             EventOutcome::Failed(text)
         }
     }
+}
+
+/// The last pause is over: what the guest waits for has not come.
+pub fn give_up(paths: &Paths, vmid: Vmid, outcome: EventOutcome) -> EventOutcome {
+    let EventOutcome::Waiting(open) = outcome else {
+        return outcome;
+    };
+    let text = format!("{open}; to go on: phoenix run {vmid} post-start");
+    tracing::error!(vmid = vmid.get(), "given up waiting: {text}");
+    record::give_up(paths, vmid);
+    EventOutcome::Failed(text)
 }
 
 async fn waits_for_a_running_guest(context: &Context, ending: &Ending) -> bool {
@@ -114,20 +142,24 @@ async fn waits_for_a_running_guest(context: &Context, ending: &Ending) -> bool {
     false
 }
 
-/// Guests whose desired state names this one, if there is news for them: something was done here, or they
-/// are known to wait. Only running ones: another gets its own event when it starts.
-async fn wake(context: &Context, vmid: Vmid, ending: &Ending) -> BTreeSet<Vmid> {
-    let mut wake = BTreeSet::new();
-    for dependent in context.config.guests_depending_on(vmid) {
-        let waits = record::read(&context.paths, dependent)
-            .ok()
-            .flatten()
-            .is_some_and(|record| record.outcome == Outcome::Waiting);
-        let news = ending.actions_done > 0 || (waits && ending.outcome == Outcome::Converged);
-        let runs = host_state(context, dependent).await == Observed::Known(HostState::Running);
-        if news && runs {
-            wake.insert(dependent);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gives_up_waiting_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::new(folder.path());
+        let vmid = Vmid::new(1002).unwrap();
+        let waiting = EventOutcome::Waiting("waits for guest 1001".to_owned());
+        let EventOutcome::Failed(text) = give_up(&paths, vmid, waiting) else {
+            panic!("still waiting");
+        };
+        assert_eq!(
+            text,
+            "waits for guest 1001; to go on: phoenix run 1002 post-start"
+        );
+        let converged = give_up(&paths, vmid, EventOutcome::Converged);
+        assert_eq!(converged, EventOutcome::Converged);
     }
-    wake
 }

@@ -1,10 +1,11 @@
 //! A node's files in a temporary root, and the real hook binary called on it.
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use phoenix_hook::event::Event;
 use phoenix_hook::paths::Paths;
@@ -16,6 +17,17 @@ pub(crate) const HOOK: &str = env!("CARGO_BIN_EXE_phoenix-hook");
 
 pub(crate) struct Node {
     root: tempfile::TempDir,
+}
+
+pub(crate) struct Monitor {
+    path: PathBuf,
+}
+
+/// Proxmox unlinks the socket of a VM that has stopped.
+impl Drop for Monitor {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
 pub(crate) struct Call {
@@ -136,6 +148,30 @@ impl Node {
         command
     }
 
+    /// A verb that goes on beside the test.
+    pub(crate) fn spawn_verb(&self, arguments: &[&str]) -> Child {
+        let mut command = self.clean(Command::new(HOOK));
+        command.args(arguments).stdout(Stdio::piped());
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// A QEMU monitor that says this status until it is dropped.
+    pub(crate) fn monitor(&self, vmid: u32, status: &'static str) -> Monitor {
+        let path = self.path(&format!("run/qemu-server/{vmid}.qmp"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let text = format!(
+                    "{{\"QMP\": {{}}}}\n{{\"return\": {{}}}}\n{{\"return\": {{\"status\": \"{status}\"}}}}\n"
+                );
+                // Who asked may be gone.
+                let _ = stream.unwrap().write_all(text.as_bytes());
+            }
+        });
+        Monitor { path }
+    }
+
     /// The environment Proxmox gives, and this root.
     fn clean(&self, mut command: Command) -> Command {
         command
@@ -156,7 +192,7 @@ impl Node {
     pub(crate) fn take_only_event(&self) -> Event {
         let queue = Queue::new(&Paths::new(self.root.path()));
         assert_eq!(queue.take_all().unwrap(), 1);
-        let mut events = queue.pending().unwrap();
+        let mut events = queue.pending(|_| false).unwrap().events;
         assert_eq!(events.len(), 1, "unreadable event");
         let event = events.remove(0);
         let path = self
