@@ -19,7 +19,7 @@ use crate::worker;
 #[command(
     after_help = "As a hookscript: phoenix-hook <vmid> <phase>, called by Proxmox.\n\
     Exit codes: 0 fine, 1 failed, 2 usage or configuration, 3 plan found changes, \
-    4 not converged before the deadline, 5 refused for safety."
+    4 not converged before the deadline, 5 refused for safety, 130 ended by Ctrl-C."
 )]
 struct Cli {
     /// Folder of the configuration.

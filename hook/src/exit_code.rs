@@ -18,6 +18,8 @@ pub enum Exit {
     DeadlinePassed,
     /// Refused, since it would do harm.
     Refused,
+    /// Ended by Ctrl-C.
+    Interrupted,
 }
 
 impl Exit {
@@ -30,6 +32,8 @@ impl Exit {
             Self::ChangesPlanned => 3,
             Self::DeadlinePassed => 4,
             Self::Refused => 5,
+            // As a shell reports SIGINT: 128 + 2.
+            Self::Interrupted => 130,
         }
     }
 }

@@ -141,7 +141,11 @@ fn a_guest_that_cannot_be_reached_is_told_apart_by_what_to_do() {
     let Some(case) = Case::up() else { return };
     let node = case.estate.0.node();
     node.sh("systemctl stop phoenix-worker.path").unwrap();
-    case.phoenix("run 1001 post-start", 1, &["1001", "it is stopped"]);
+    case.phoenix(
+        "run 1001 post-start",
+        1,
+        &["guest 1001 is stopped: qm start 1001"],
+    );
     case.estate.start(1001).unwrap();
     let guest = case.estate.0.guest(1001);
     guest.wait_agent().unwrap();

@@ -19,7 +19,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub json: bool,
     /// Give up after so many seconds (default: `converge_deadline_seconds` of the configuration).
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = run::deadline_seconds())]
     pub deadline: Option<u64>,
 }
 

@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
+use phoenix_common::log::Chain;
+use phoenix_common::observed::Observed;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;
 
-use super::{block_on, complain, print_json, print_line};
+use super::{block_on, complain, complain_text, print_json, print_line};
 use crate::context::{Context, ContextError};
 use crate::exit_code::Exit;
-use crate::lock::LockError;
+use crate::lock::{self, LockError};
+use crate::observe::host_state;
 use crate::paths::Paths;
+use crate::plan::observed::HostState;
 use crate::progress::Progress;
+use crate::queue::Queue;
 use crate::reconcile::{Ending, Order, ReconcileError, reconcile};
-use crate::record::Outcome;
+use crate::record::{self, Outcome};
+use crate::wake;
 
 /// Replays a lifecycle event of a guest in the foreground.
 #[derive(Debug, clap::Args)]
@@ -26,8 +33,21 @@ pub struct RunArgs {
     #[arg(long)]
     pub json: bool,
     /// Give up after so many seconds (default: `converge_deadline_seconds` of the configuration).
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = deadline_seconds())]
     pub deadline: Option<u64>,
+}
+
+/// A day is the longest that a deadline may be.
+pub(super) fn deadline_seconds() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=86_400)
+}
+
+/// How the run came to its end.
+enum Ended {
+    ByItself(Result<Ending, ReconcileError>),
+    Interrupted,
+    /// It did not begin; why.
+    NotRunning(String),
 }
 
 pub fn run(args: &RunArgs, paths: &Paths) -> Exit {
@@ -42,16 +62,15 @@ pub fn run(args: &RunArgs, paths: &Paths) -> Exit {
             return Exit::Failed;
         }
     };
-    let order = foreground_order(&context, args);
     let progress = Progress::for_operator();
-    let result = block_on(reconcile(&context, &order, &progress));
+    let ended = block_on(work(&context, args, &progress));
     progress.finish();
-    match result {
-        Ok(ending) => {
+    match ended {
+        Ended::ByItself(Ok(ending)) => {
             report(args, &ending);
             exit(&ending)
         }
-        Err(error) => {
+        Ended::ByItself(Err(error)) => {
             complain(&error);
             match error {
                 ReconcileError::Lock {
@@ -61,7 +80,66 @@ pub fn run(args: &RunArgs, paths: &Paths) -> Exit {
                 _ => Exit::Failed,
             }
         }
+        Ended::Interrupted => {
+            interrupted(&context, args.vmid);
+            Exit::Interrupted
+        }
+        Ended::NotRunning(why) => {
+            complain_text(&why);
+            Exit::Failed
+        }
     }
+}
+
+async fn work(context: &Context, args: &RunArgs, progress: &Progress) -> Ended {
+    let vmid = args.vmid;
+    if let Some(why) = not_running(vmid, &host_state(context, vmid).await) {
+        return Ended::NotRunning(why);
+    }
+    let order = foreground_order(context, args);
+    let run = reconcile(context, &order, progress);
+    let result = tokio::select! {
+        result = run => result,
+        Ok(()) = tokio::signal::ctrl_c() => return Ended::Interrupted,
+    };
+    if let Ok(ending) = &result {
+        let dependents = wake::wake(context, vmid, ending, true).await;
+        let queued = wake::request(&Queue::new(&context.paths), &dependents, vmid);
+        if let Err(error) = queued {
+            tracing::warn!(
+                "guests that wait for {vmid} are not told: {}",
+                Chain(&error)
+            );
+        }
+    }
+    Ended::ByItself(result)
+}
+
+/// Why there is nothing to run on. A guest that starts, arrives or is locked is waited for.
+fn not_running(vmid: Vmid, state: &Observed<HostState>) -> Option<String> {
+    match state {
+        Observed::Known(HostState::Stopped) => {
+            Some(format!("guest {vmid} is stopped: qm start {vmid}"))
+        }
+        Observed::Known(HostState::Absent) => Some(format!(
+            "Proxmox has no guest {vmid} on any node (qm list shows this node's)"
+        )),
+        Observed::Known(HostState::OtherNode(node)) => Some(format!(
+            "guest {vmid} is on node {node}: run it there",
+            node = Untrusted(node)
+        )),
+        _ => None,
+    }
+}
+
+fn interrupted(context: &Context, vmid: Vmid) {
+    // While somebody else holds the guest, the record is theirs.
+    if !lock::is_held(&context.paths.guest_lock(vmid)) {
+        record::interrupt(&context.paths, vmid, "ended by Ctrl-C");
+    }
+    complain_text(&format!(
+        "interrupted; what has begun inside guest {vmid} goes on. To go on: phoenix run {vmid} post-start"
+    ));
 }
 
 fn foreground_order(context: &Context, args: &RunArgs) -> Order {
@@ -113,5 +191,25 @@ fn report(args: &RunArgs, ending: &Ending) {
     }
     if ending.outcome != Outcome::Converged {
         print_line(&format!("{vmid}: to go on: phoenix run {vmid} post-start"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_guest_that_is_surely_not_here_is_refused() {
+        let vmid = Vmid::new(1002).unwrap();
+        let refusal = |state| not_running(vmid, &Observed::Known(state)).unwrap_or_default();
+        assert_eq!(
+            refusal(HostState::Stopped),
+            "guest 1002 is stopped: qm start 1002"
+        );
+        assert!(refusal(HostState::Absent).contains("no guest 1002"));
+        assert!(refusal(HostState::OtherNode("pve2".to_owned())).contains("pve2"));
+        assert_eq!(refusal(HostState::Running), "");
+        assert_eq!(refusal(HostState::Locked("backup".to_owned())), "");
+        assert_eq!(not_running(vmid, &Observed::unknown("silent")), None);
     }
 }
