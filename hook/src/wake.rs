@@ -70,6 +70,7 @@ mod tests {
             refused: false,
             waits_for: Vec::new(),
             actions_done,
+            actions_tried: actions_done,
         }
     }
 
