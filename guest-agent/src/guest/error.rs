@@ -33,6 +33,17 @@ pub enum GuestError {
         #[source]
         install: Box<GuestError>,
     },
+    #[error(
+        "{} belongs to user id {owner_uid}, not to {user}: it is neither read nor written",
+        path.display()
+    )]
+    KeysOfAnother {
+        path: PathBuf,
+        owner_uid: u32,
+        user: String,
+    },
+    #[error("{} is a symbolic link, and keys are not written through one", path.display())]
+    KeysBehindLink { path: PathBuf },
     #[error("cannot write {}", path.display())]
     Write {
         path: PathBuf,
@@ -72,6 +83,12 @@ impl Failure for GuestError {
         let hint = match self {
             Self::CloudInit { .. } => "in the guest: cloud-init status --long",
             Self::DockerSilent(_) => "in the guest: journalctl -u docker.service",
+            Self::KeysOfAnother { path, user, .. } => {
+                return Some(format!("in the guest: chown {user}: {}", path.display()));
+            }
+            Self::KeysBehindLink { .. } => {
+                "put what it points at into its place, or leave the keys out of the configuration"
+            }
             _ => return None,
         };
         Some(hint.to_owned())

@@ -33,7 +33,7 @@ pub(super) async fn execute(
         }
         GuestAction::AuthorizeKeys { user, lines } => {
             progress.step("base_setup", &format!("authorized_keys of {user}"));
-            match observe::user(paths, user)? {
+            match observe::user_without_keys(paths, user)? {
                 Some(user) => authorized_keys::add(paths, &user, lines),
                 None => Err(GuestError::UserNotCreated(user.clone())),
             }

@@ -23,7 +23,13 @@ pub async fn observe(paths: &Paths, spec: &GuestSpec) -> Result<ObservedGuest, G
         observed.packages = apt::installed(paths).await?;
     }
     if let Some(name) = &base_setup.username {
-        observed.user = user(paths, name)?;
+        let user = user_without_keys(paths, name)?;
+        observed.user = match user {
+            // cloud-init makes folder and file as root and gives them away then.
+            Some(user) if observed.cloud_init_runs => Some(with_keys(paths, &user).unwrap_or(user)),
+            Some(user) => Some(with_keys(paths, &user)?),
+            None => None,
+        };
     }
     if base_setup.timezone.is_some() {
         observed.timezone = timezone::observe(paths)?;
@@ -44,14 +50,17 @@ fn needs_packages(spec: &GuestSpec, base_setup: &BaseSetupSpec) -> bool {
         || base_setup.locale.is_some()
 }
 
-/// The user of that name with its keys, from `/etc/passwd`.
-pub(super) fn user(paths: &Paths, name: &str) -> Result<Option<User>, GuestError> {
+/// The user of that name, from `/etc/passwd`.
+pub(super) fn user_without_keys(paths: &Paths, name: &str) -> Result<Option<User>, GuestError> {
     let passwd = files::text(&paths.at("/etc/passwd"))?;
-    let user = passwd.lines().find_map(|line| parse_user(line, name));
-    Ok(user.map(|user| User {
-        keys: authorized_keys::observe(paths, &user),
-        ..user
-    }))
+    Ok(passwd.lines().find_map(|line| parse_user(line, name)))
+}
+
+fn with_keys(paths: &Paths, user: &User) -> Result<User, GuestError> {
+    Ok(User {
+        keys: authorized_keys::observe(paths, user)?,
+        ..user.clone()
+    })
 }
 
 /// A line of passwd(5), if it is the user's.
@@ -64,6 +73,7 @@ fn parse_user(line: &str, name: &str) -> Option<User> {
     let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     let _comment = fields.next()?;
     Some(User {
+        name: name.to_owned(),
         uid,
         gid,
         home: fields.next()?.to_owned(),

@@ -19,6 +19,7 @@ pub struct ObservedGuest {
 /// A line of `/etc/passwd` and the user's keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
+    pub name: String,
     pub uid: u32,
     pub gid: u32,
     pub home: String,

@@ -137,6 +137,7 @@ mod tests {
             cloud_init_runs: false,
             packages: ["curl".to_owned(), "docker.io".to_owned()].into(),
             user: Some(User {
+                name: "phoenix".into(),
                 uid: 1000,
                 gid: 1000,
                 home: "/home/phoenix".into(),
