@@ -33,7 +33,12 @@ fn runner(job: &str) -> i32 {
         .filter(|pid| {
             let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).into_owned();
-            line.contains("job-run") && line.trim_end_matches('\0').ends_with(job)
+            // Not the one who starts it, which names it too.
+            let is_agent = line
+                .split('\0')
+                .next()
+                .is_some_and(|it| it.ends_with("phoenix-guest-agent"));
+            is_agent && line.contains("job-run") && line.trim_end_matches('\0').ends_with(job)
         })
         .collect();
     let [pid] = runners[..] else {
@@ -238,15 +243,16 @@ fn systemd_run(guest: &Guest, end: &str) {
 #[test]
 fn a_unit_that_runs_although_its_start_failed_keeps_its_job() {
     let (guest, _engine) = stuck();
-    let end = format!("until [ -e \"$ROOT/{JOBS}/unit/started\" ]; do sleep 0.01; done; exit 1");
+    let end =
+        format!("until [ -e \"$ROOT/{JOBS}/unit-runs/started\" ]; do sleep 0.01; done; exit 1");
     systemd_run(&guest, &end);
     assert_eq!(
-        guest.start_job("unit", &leave()),
+        guest.start_job("unit-runs", &leave()),
         json!({"ok": {"job_start": "started"}})
     );
-    assert_eq!(guest.job_status("unit")["state"], "running");
-    kill(runner("unit"));
-    await_state(&guest, "unit", "lost");
+    assert_eq!(guest.job_status("unit-runs")["state"], "running");
+    kill(runner("unit-runs"));
+    await_state(&guest, "unit-runs", "lost");
 }
 
 #[test]
@@ -263,13 +269,13 @@ fn a_unit_that_never_starts_leaves_no_trace() {
     let (guest, _engine) = stuck();
     std::fs::create_dir_all(guest.path("run/systemd/system")).unwrap();
     guest.program("systemd-run", "echo 'Failed to connect to bus' >&2; exit 1");
-    let outcome = guest.start_job("unit", &leave());
+    let outcome = guest.start_job("unit-fails", &leave());
     assert_eq!(outcome["err"]["kind"], "retryable", "{outcome}");
-    assert!(!guest.path(&format!("{JOBS}/unit")).exists());
+    assert!(!guest.path(&format!("{JOBS}/unit-fails")).exists());
     systemd_run(&guest, "exit 0");
     let started = json!({"ok": {"job_start": "started"}});
-    assert_eq!(guest.start_job("unit", &leave()), started);
-    kill(runner("unit"));
+    assert_eq!(guest.start_job("unit-fails", &leave()), started);
+    kill(runner("unit-fails"));
 }
 
 #[test]
