@@ -40,6 +40,9 @@ fn start_events_make_a_swarm_with_stacks_and_a_second_run_writes_nothing() {
         "{said}"
     );
     estate.start(1001).unwrap();
+    // As the task log advises; it ends when nothing is pending any more.
+    let watched = estate.phoenix("status --watch").unwrap();
+    assert!(watched.stdout.contains("1002"), "{}", watched.stderr);
     estate.wait_converged(LIMIT, |_| {}).unwrap();
 
     assert_eq!(estate.swarm_state().unwrap(), DEMO_STATE);

@@ -79,7 +79,8 @@ pub fn run(args: &StatusArgs, paths: &Paths) -> Exit {
         if !args.watch || guests.iter().all(is_settled) {
             return exit(args, &guests, &mistakes);
         }
-        block_on(tokio::time::sleep(Duration::from_secs(1)));
+        // A timer is made inside of the runtime only.
+        block_on(async { tokio::time::sleep(Duration::from_secs(1)).await });
     }
 }
 
