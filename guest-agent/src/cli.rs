@@ -1,5 +1,9 @@
 //! The command line.
 
+mod stack;
+mod stack_input;
+mod stack_show;
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +26,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Deploy, plan, show or remove a stack of this machine's Swarm, from compose files here.
+    #[command(subcommand)]
+    Stack(stack::StackVerb),
     /// Read one request (JSON) from stdin and write one response to stdout.
     Request,
     /// Show what this guest is and what state it is in.
@@ -51,6 +58,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Verb::JobRun { detach, job } => {
             init_log(&paths);
             exit_code(job::runner::run(&paths, &job, detach).await)
+        }
+        Verb::Stack(verb) => {
+            log::init(IDENTIFIER, LevelFilter::WARN);
+            stack::run(&paths, verb).await
         }
         Verb::Facts { json } => {
             log::init(IDENTIFIER, LevelFilter::WARN);

@@ -9,8 +9,9 @@ use phoenix_common::wire::{Progress, StackPlan, WorkReport};
 
 use super::apply::{Applied, Writer};
 use super::compose::Outcome;
-use super::diff::Keeps;
+use super::diff::{Keeps, Mask};
 use super::error::{Refusals, StackError};
+use super::input::LocalStack;
 use super::live::Live;
 use super::names::Namespace;
 use super::planner::{Planned, Policy};
@@ -25,21 +26,16 @@ const ROUNDS: usize = 5;
 /// # Errors
 /// What would stop a deploy before its first write.
 pub async fn plan(engine: &Engine, spec: &StackSpec) -> Result<StackPlan, StackError> {
-    let run = Run::new(engine, spec)?;
-    snapshot::check_manager(engine, &run.namespace).await?;
-    let (planned, _, warnings) = run.look().await?;
-    let steps = planned.steps.into_iter().chain(planned.cleanup);
-    let changes: Vec<_> = steps.map(|step| step.change).collect();
-    let not_running = if changes.is_empty() {
-        status::not_running(engine, &spec.namespace).await?
-    } else {
-        Vec::new()
-    };
-    Ok(StackPlan {
-        changes,
-        warnings,
-        not_running,
-    })
+    let run = Run::new(engine, spec, input::outcome(spec)?, input::mask(spec));
+    run.plan().await
+}
+
+/// [`plan`] for files of this machine.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_local(engine: &Engine, local: &LocalStack) -> Result<StackPlan, StackError> {
+    Run::local(engine, local)?.plan().await
 }
 
 /// Makes the engine hold and run what `spec` says, and waits until it does.
@@ -53,22 +49,20 @@ pub async fn deploy(
     spec: &StackSpec,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<WorkReport, StackError> {
-    let run = Run::new(engine, spec)?;
-    snapshot::check_manager(engine, &run.namespace).await?;
-    let mut writer = Writer::new(engine, progress, (&run.namespace, spec.wait_seconds));
-    let mut before = None;
-    let Err(failure) = run.rounds(&mut writer, &mut before).await else {
-        return Ok(WorkReport {
-            changes: writer.changes,
-            warnings: writer.warnings,
-        });
-    };
-    match before {
-        Some(before) if spec.on_failure == OnFailure::RollbackStack && writer.has_touched() => {
-            Err(rollback::roll_back(&mut writer, &before, (spec.wait_seconds, failure)).await)
-        }
-        _ => Err(failure),
-    }
+    let run = Run::new(engine, spec, input::outcome(spec)?, input::mask(spec));
+    run.deploy(progress).await
+}
+
+/// [`deploy`] for files of this machine.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn deploy_local(
+    engine: &Engine,
+    local: &LocalStack,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<WorkReport, StackError> {
+    Run::local(engine, local)?.deploy(progress).await
 }
 
 /// The input of one call, through the pure stages.
@@ -81,20 +75,61 @@ struct Run<'run> {
 }
 
 impl<'run> Run<'run> {
-    fn new(engine: &'run Engine, spec: &'run StackSpec) -> Result<Self, StackError> {
+    fn new(engine: &'run Engine, spec: &'run StackSpec, outcome: Outcome, mask: Mask) -> Self {
         let version = engine.api_version();
-        Ok(Self {
+        Self {
             engine,
             spec,
             namespace: Namespace::new(&spec.namespace),
-            outcome: input::outcome(spec)?,
+            outcome,
             policy: Policy {
                 like_docker: false,
                 prune: spec.compat == Compat::Extended,
                 keeps: Keeps::of_api(version.major, version.minor),
-                mask: input::mask(spec),
+                mask,
             },
+        }
+    }
+
+    fn local(engine: &'run Engine, local: &'run LocalStack) -> Result<Self, StackError> {
+        let outcome = input::local_outcome(local)?;
+        Ok(Self::new(engine, &local.spec, outcome, local.mask()))
+    }
+
+    async fn plan(&self) -> Result<StackPlan, StackError> {
+        snapshot::check_manager(self.engine, &self.namespace).await?;
+        let (planned, _, warnings) = self.look().await?;
+        let steps = planned.steps.into_iter().chain(planned.cleanup);
+        let changes: Vec<_> = steps.map(|step| step.change).collect();
+        let not_running = if changes.is_empty() {
+            status::not_running(self.engine, self.namespace.name()).await?
+        } else {
+            Vec::new()
+        };
+        Ok(StackPlan {
+            changes,
+            warnings,
+            not_running,
         })
+    }
+
+    async fn deploy(&self, progress: &mut dyn FnMut(Progress)) -> Result<WorkReport, StackError> {
+        let spec = self.spec;
+        snapshot::check_manager(self.engine, &self.namespace).await?;
+        let mut writer = Writer::new(self.engine, progress, (&self.namespace, spec.wait_seconds));
+        let mut before = None;
+        let Err(failure) = self.rounds(&mut writer, &mut before).await else {
+            return Ok(WorkReport {
+                changes: writer.changes,
+                warnings: writer.warnings,
+            });
+        };
+        match before {
+            Some(before) if spec.on_failure == OnFailure::RollbackStack && writer.has_touched() => {
+                Err(rollback::roll_back(&mut writer, &before, (spec.wait_seconds, failure)).await)
+            }
+            _ => Err(failure),
+        }
     }
 
     /// Plans and writes until nothing is left to do, then waits; `before` becomes what was there first.

@@ -156,6 +156,8 @@ pub enum Fault {
     },
     #[error("no content: file {name:?} was not given")]
     FileNotGiven { name: String },
+    #[error("file {name:?} cannot be read")]
+    FileNotRead { name: String },
     #[error("line {line} of env file {name:?}: {reason}")]
     EnvFile {
         name: String,

@@ -1,13 +1,18 @@
-//! The files a stack brings along: contents of configs and secrets, env files. Nothing is ever read
-//! from the guest's own file system.
+//! The files a stack brings along: contents of configs and secrets, env files. What the hypervisor sends
+//! never reads from the guest's own file system; only a deploy by hand does.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::fault::Fault;
 use super::model::Content;
+
+/// Reads a file by its absolute path; `None` if that cannot be done.
+pub type Reader = fn(&str) -> Option<Vec<u8>>;
 
 #[derive(Debug, Default)]
 pub struct Files {
+    reader: Option<Reader>,
     contents: BTreeMap<String, Content>,
     directory: Option<String>,
     used: RefCell<BTreeSet<String>>,
@@ -20,6 +25,7 @@ impl Files {
         directory: Option<&str>,
     ) -> Self {
         Self {
+            reader: None,
             contents: contents
                 .into_iter()
                 .map(|(name, content)| (normal(&name), Content(content)))
@@ -29,8 +35,36 @@ impl Files {
         }
     }
 
+    /// Files are read when they are asked for; relative paths start at `directory`.
+    pub fn read_with(reader: Reader, directory: &str) -> Self {
+        Self {
+            reader: Some(reader),
+            ..Self::new([], Some(directory))
+        }
+    }
+
     /// The file a compose file names by its path.
-    pub fn by_path(&self, path: &str) -> Option<&Content> {
+    pub fn by_path(&self, path: &str) -> Option<Content> {
+        match self.reader {
+            Some(read) if path.starts_with('/') => read(path).map(Content),
+            Some(read) => {
+                let directory = self.directory.as_deref().unwrap_or(".");
+                read(&format!("{directory}/{path}")).map(Content)
+            }
+            None => self.given(path).cloned(),
+        }
+    }
+
+    /// What is wrong where [`Files::by_path`] finds nothing.
+    pub fn missing(&self, name: &str) -> Fault {
+        let name = name.to_owned();
+        match self.reader {
+            Some(_) => Fault::FileNotRead { name },
+            None => Fault::FileNotGiven { name },
+        }
+    }
+
+    fn given(&self, path: &str) -> Option<&Content> {
         let path = normal(path);
         let directory = self.directory.as_deref();
         let below = || path.strip_prefix(&format!("{}/", directory?));

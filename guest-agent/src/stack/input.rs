@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use phoenix_common::secret::Secret;
-use phoenix_common::spec::{Compat, StackSpec};
+use phoenix_common::spec::{Compat, ComposeText, StackSpec};
 use phoenix_common::vmid::Vmid;
 
 use super::compose::{Input, Outcome, compose_with};
 use super::diff::Mask;
 use super::error::StackError;
 use super::fault::{Fault, Problem, Problems};
-use super::files::Files;
+use super::files::{Files, Reader};
 use super::interpolate::Environment;
+use super::load::environment;
 use super::model::Stack;
 use super::names::Namespace;
 
@@ -28,6 +29,66 @@ pub fn outcome(spec: &StackSpec) -> Result<Outcome, StackError> {
         stack: spec.namespace.clone(),
         source,
     })
+}
+
+/// A stack whose files lie on this machine, for a deploy by hand.
+#[derive(Debug)]
+pub struct LocalStack {
+    /// Its `compose` is not used.
+    pub spec: StackSpec,
+    /// In the order of `-c`.
+    pub compose: Vec<ComposeText>,
+    /// Where the first compose file lies: relative paths start there.
+    pub directory: String,
+    pub reader: Reader,
+    /// Values that no plan may show.
+    pub hidden: Vec<Secret>,
+}
+
+impl LocalStack {
+    pub fn mask(&self) -> Mask {
+        Mask::new(self.hidden.iter().map(Secret::expose))
+    }
+}
+
+/// [`outcome`] for files of this machine.
+///
+/// # Errors
+/// Every mistake of the compose files and of the files they name.
+pub fn local_outcome(local: &LocalStack) -> Result<Outcome, StackError> {
+    let spec = &local.spec;
+    let input = Input {
+        namespace: Namespace::new(&spec.namespace),
+        compose: &local.compose,
+        environment: Environment::new(spec.variables.clone()),
+        files: Files::read_with(local.reader, &local.directory),
+        directory: Some(local.directory.clone()),
+        compat: spec.compat,
+        pinned: false,
+    };
+    compose_with(&input, |_| Vec::new()).map_err(|source| StackError::Input {
+        stack: spec.namespace.clone(),
+        source,
+    })
+}
+
+/// `NAME=value` lines as variables: literal, but for one pair of quotes around a whole value.
+///
+/// # Errors
+/// The number of the first bad line, and what is wrong with it.
+pub fn variables(content: &[u8]) -> Result<BTreeMap<String, Secret>, (usize, &'static str)> {
+    let pairs = environment::parse(content, &Environment::default())?;
+    let unquoted = |value: String| {
+        let inner = ['"', '\''].into_iter().find_map(|quote| {
+            let inner = value.strip_prefix(quote)?.strip_suffix(quote)?;
+            Some(inner.to_owned())
+        });
+        inner.unwrap_or(value)
+    };
+    Ok(pairs
+        .into_iter()
+        .map(|(name, value)| (name, Secret::new(unquoted(value.unwrap_or_default()))))
+        .collect())
 }
 
 /// Hides the values of the stack's variables.

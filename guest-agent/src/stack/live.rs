@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::operation::ObjectKind;
+use super::ports::ForeignPort;
 use super::spec::NAMESPACE_LABEL;
 
 /// A snapshot, by name.
@@ -20,6 +21,8 @@ pub struct Live {
     pub services: BTreeMap<String, LiveObject>,
     /// Names that services of others have.
     pub foreign_services: BTreeSet<String>,
+    /// Ports that services of others publish.
+    pub foreign_ports: Vec<ForeignPort>,
 }
 
 /// Something the engine keeps under an id. Networks have no version: it is 0.

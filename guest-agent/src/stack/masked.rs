@@ -5,6 +5,7 @@ use phoenix_common::wire::{AgentFailure, Progress, StackPlan, WorkReport};
 
 use super::diff::Mask;
 use super::error::StackError;
+use super::input::LocalStack;
 use super::{deploy as open, input};
 use crate::docker::engine::Engine;
 use crate::failure::Failure;
@@ -42,6 +43,40 @@ pub async fn deploy(
         progress(said);
     };
     let mut report = open::deploy(engine, spec, &mut said)
+        .await
+        .map_err(|error| error.masked(&mask))?;
+    hide(&mut report.warnings, &mask);
+    Ok(report)
+}
+
+/// [`plan`] for files of this machine.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_local(engine: &Engine, local: &LocalStack) -> Result<StackPlan, StackError> {
+    let mask = local.mask();
+    let mut plan = open::plan_local(engine, local)
+        .await
+        .map_err(|error| error.masked(&mask))?;
+    hide(&mut plan.warnings, &mask);
+    Ok(plan)
+}
+
+/// [`deploy`] for files of this machine.
+///
+/// # Errors
+/// As [`deploy`].
+pub async fn deploy_local(
+    engine: &Engine,
+    local: &LocalStack,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<WorkReport, StackError> {
+    let mask = local.mask();
+    let mut said = |mut said: Progress| {
+        said.message = mask.hide(&said.message);
+        progress(said);
+    };
+    let mut report = open::deploy_local(engine, local, &mut said)
         .await
         .map_err(|error| error.masked(&mask))?;
     hide(&mut report.warnings, &mask);

@@ -28,6 +28,7 @@ pub mod notice;
 pub mod operation;
 pub mod order;
 pub mod planner;
+pub mod ports;
 pub mod preflight;
 pub mod remove;
 pub mod resolve;
@@ -42,6 +43,7 @@ pub mod text;
 pub mod yaml;
 
 pub use error::StackError;
-pub use masked::{deploy, deploy_as_work, plan};
+pub use input::LocalStack;
+pub use masked::{deploy, deploy_as_work, deploy_local, plan, plan_local};
 pub use remove::remove;
 pub use status::{all, status};

@@ -9,6 +9,7 @@ use super::error::StackError;
 use super::live::{Live, LiveObject};
 use super::names::Namespace;
 use super::operation::ObjectKind;
+use super::ports;
 use super::spec::NAMESPACE_LABEL;
 use crate::docker::engine::{Engine, percent_encode};
 use crate::docker::error::EngineError;
@@ -79,6 +80,7 @@ pub async fn read(
             live.foreign_services.insert(name);
         }
     }
+    live.foreign_ports = ports::foreign(&services, namespace);
     let hidden = hidden_networks(engine, &live).await;
     live.hidden_networks = hidden.map_err(failed("the networks"))?;
     for kind in [ObjectKind::Secret, ObjectKind::Config] {

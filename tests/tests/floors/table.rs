@@ -74,6 +74,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("guest-agent", "stack::operation", 0),
     on("guest-agent", "stack::order", 0),
     on("guest-agent", "stack::planner", 0),
+    on("guest-agent", "stack::ports", 0),
     on("guest-agent", "stack::preflight", 0),
     on("guest-agent", "stack::schema", 0),
     on("guest-agent", "stack::shown", 0),

@@ -7,14 +7,14 @@ use super::fields::Fields;
 use crate::stack::fault::{Fault, Problem};
 use crate::stack::interpolate::Environment;
 
-type Pairs = BTreeMap<String, Option<String>>;
+pub(crate) type Pairs = BTreeMap<String, Option<String>>;
 
 /// The environment of a service: env files in their order, then `environment` over them.
 pub(super) fn resolve(load: &mut Load<'_>, fields: &Fields<'_>) -> Pairs {
     let mut result = Pairs::new();
     for name in fields.texts("env_file", load).unwrap_or_default() {
         let fault = match load.files.by_path(&name) {
-            None => Fault::FileNotGiven { name },
+            None => load.files.missing(&name),
             Some(content) => match parse(&content.0, load.environment) {
                 Ok(pairs) => {
                     result.extend(pairs);
@@ -49,7 +49,10 @@ fn filled(pairs: Pairs, environment: &Environment) -> Pairs {
 }
 
 /// An env file, line by line and literally: quotes, inner `#`, trailing blanks and `$` stay.
-fn parse(content: &[u8], environment: &Environment) -> Result<Pairs, (usize, &'static str)> {
+pub(crate) fn parse(
+    content: &[u8],
+    environment: &Environment,
+) -> Result<Pairs, (usize, &'static str)> {
     let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
     let mut pairs = Pairs::new();
     for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {

@@ -2,7 +2,7 @@
 
 mod depends_on;
 mod deploy;
-mod environment;
+pub(crate) mod environment;
 mod extra_hosts;
 mod fields;
 mod port;

@@ -149,19 +149,17 @@ fn content(load: &mut Load<'_>, fields: &Fields<'_>, key: &str, file: &str) -> C
         load.files.by_path(file)
     };
     let found = by_path.or_else(|| match load.compat {
-        Compat::Extended => load.files.by_key(key),
+        Compat::Extended => load.files.by_key(key).cloned(),
         Compat::Docker => None,
     });
     if let Some(content) = found {
-        return content.clone();
+        return content;
     }
     let name = if file.is_empty() { key } else { file };
     let place = fields
         .get("file")
         .map_or(fields.place, |node: &Node| &node.place);
-    let fault = Fault::FileNotGiven {
-        name: name.to_owned(),
-    };
+    let fault = load.files.missing(name);
     load.problems
         .push(crate::stack::fault::Problem::at(place, &fields.path, fault));
     Content::default()

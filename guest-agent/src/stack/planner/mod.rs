@@ -16,6 +16,7 @@ use super::live::{Live, LiveObject};
 use super::names::{Namespace, is_node_network};
 use super::operation::{ObjectKind, Operation, Target};
 use super::order;
+use super::ports;
 use super::spec::ServiceSpec;
 
 pub use carry::fill_ids;
@@ -192,7 +193,9 @@ impl Planner<'_> {
     fn service(&mut self, spec: &ServiceSpec) {
         let mut spec = spec.clone();
         self.chosen.apply(&mut spec);
-        let Some(existing) = self.live.services.get(&spec.name) else {
+        let existing = self.live.services.get(&spec.name);
+        self.ports(&spec, existing);
+        let Some(existing) = existing else {
             if self.live.foreign_services.contains(&spec.name) {
                 self.refusals
                     .push(Refusal::ForeignService { name: spec.name });
@@ -225,6 +228,25 @@ impl Planner<'_> {
                 spec: Box::new(spec),
             };
             self.push(operation, ChangeVerb::Update, fields);
+        }
+    }
+
+    /// A port that the service holds already was given to it by the engine.
+    fn ports(&mut self, spec: &ServiceSpec, existing: Option<&LiveObject>) {
+        let held = existing.and_then(|service| service.spec.pointer("/EndpointSpec/Ports"));
+        let holds = |number: u64| {
+            let held = held.and_then(Value::as_array).into_iter().flatten();
+            held.into_iter()
+                .any(|port| port.get("PublishedPort").and_then(Value::as_u64) == Some(number))
+        };
+        for (port, other) in ports::taken(spec, &self.live.foreign_ports) {
+            if !holds(other.port) {
+                self.refusals.push(Refusal::PortTaken {
+                    service: spec.name.clone(),
+                    port,
+                    other: other.service.clone(),
+                });
+            }
         }
     }
 

@@ -29,6 +29,14 @@ pub enum Refusal {
     #[error("the content of {} {name} changed and its name is too long for a second one; shorten its key or `name`", kind.word())]
     NoRoomForName { kind: ObjectKind, name: String },
     #[error(
+        "port {port} of service {service} is published by service {other} already; give one of them another"
+    )]
+    PortTaken {
+        service: String,
+        port: String,
+        other: String,
+    },
+    #[error(
         "service {name} changes its mode, which Swarm does not allow; remove the service first"
     )]
     ModeChanged { name: String },
