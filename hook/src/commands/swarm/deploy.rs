@@ -12,7 +12,7 @@ use phoenix_common::wire::{Answer, ChangeVerb, RequestBody, StackPlan, WorkRepor
 use super::lock::lock;
 use super::{consent, failure, manager};
 use crate::channel::Channel;
-use crate::commands::{block_on, complain, print_json, print_line};
+use crate::commands::{block_on, complain, complain_text, print_json, print_line};
 use crate::context::Context;
 use crate::execute::{ExecuteError, Executor};
 use crate::exit_code::Exit;
@@ -98,6 +98,9 @@ fn spec(args: &DeployArgs, context: &Context, swarm: &str) -> Result<StackSpec, 
     Ok(spec)
 }
 
+/// How long services that are as declared may take to come up.
+const COMING_UP: Duration = Duration::from_secs(20);
+
 struct Deployment<'run> {
     args: &'run DeployArgs,
     context: &'run Context,
@@ -133,7 +136,7 @@ impl Deployment<'_> {
         self.show(via, &spec, &plan, &notices);
         self.agree(&plan)?;
         // Without a change, too: it tells whether the services run.
-        let action = self.action(via, spec, &plan);
+        let action = self.action(via, spec.clone(), &plan);
         let executor = Executor {
             context: self.context,
             progress: self.progress,
@@ -142,10 +145,32 @@ impl Deployment<'_> {
         };
         match executor.execute(&action).await {
             Ok(report) => {
-                self.report(via, &namespace, &report, &notices);
-                Ok(Exit::Converged)
+                let lacking = self.not_running(via, &spec).await;
+                let lacking = lacking.map_err(|error| self.failed(via, &namespace, &error))?;
+                if lacking.is_empty() {
+                    self.report(via, &namespace, &report, &notices);
+                    return Ok(Exit::Converged);
+                }
+                for service in &lacking {
+                    let service = Untrusted(service);
+                    complain_text(&format!("stack {namespace} does not run: {service}"));
+                }
+                Ok(Exit::Failed)
             }
             Err(error) => Err(self.failed(via, &namespace, &error)),
+        }
+    }
+
+    /// The job waits for what it wrote. What was deployed before and does not run is no success either, once it
+    /// has had its time.
+    async fn not_running(&self, via: Vmid, spec: &StackSpec) -> Result<Vec<String>, ExecuteError> {
+        let deadline = Deadline::after(COMING_UP);
+        loop {
+            let lacking = self.plan(via, spec).await?.not_running;
+            if lacking.is_empty() || deadline.has_passed() {
+                return Ok(lacking);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
