@@ -158,11 +158,6 @@ impl Paths {
         self.below(&format!("/run/qemu-server/{vmid}.qmp"))
     }
 
-    /// QEMU's pid file of a VM; Proxmox removes it when the VM has stopped.
-    pub fn qemu_pid_file(&self, vmid: Vmid) -> PathBuf {
-        self.below(&format!("/run/qemu-server/{vmid}.pid"))
-    }
-
     /// The guest package that this hypervisor package carries.
     pub fn carried_guest_package(&self) -> PathBuf {
         self.below("/usr/lib/phoenix/phoenix-guest-agent.deb")

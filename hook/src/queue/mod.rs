@@ -8,7 +8,6 @@
 mod files;
 mod recorder;
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -250,12 +249,6 @@ impl Queue {
         }
         Ok(())
     }
-}
-
-/// The guests that events wait for, each once; for people. What cannot be read counts as nothing.
-pub fn pending_vmids(paths: &Paths) -> BTreeSet<Vmid> {
-    let waiting = Queue::new(paths).waiting().unwrap_or_default();
-    waiting.iter().map(|event| event.vmid).collect()
 }
 
 fn file_name(id: &str) -> String {

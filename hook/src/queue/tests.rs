@@ -111,12 +111,9 @@ fn phoenix_itself_can_ask_for_a_reconcile() {
         .request(vmid, "manager 1001 has converged")
         .unwrap();
     assert_eq!(asked.class(), crate::event::Class::Requested);
-    assert_eq!(
-        pending_vmids(&lab.queue.paths)
-            .into_iter()
-            .collect::<Vec<_>>(),
-        [vmid]
-    );
+    let waiting = lab.queue.waiting().unwrap();
+    let vmids: Vec<Vmid> = waiting.iter().map(|event| event.vmid).collect();
+    assert_eq!(vmids, [vmid]);
     lab.queue.take_all().unwrap();
     assert_eq!(lab.pending(), [asked]);
 }
