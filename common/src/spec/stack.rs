@@ -1,4 +1,4 @@
-//! What a guest and a stack shall be: the desired state that the hypervisor sends to the guest agent.
+//! A stack on a Swarm.
 
 use std::collections::BTreeMap;
 
@@ -6,42 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 use crate::vmid::Vmid;
-
-/// The infrastructure layer of one guest. A part that is `None` is not Phoenix's business there.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GuestSpec {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_setup: Option<BaseSetupSpec>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub docker: Option<DockerSpec>,
-}
-
-/// Feature `base_setup`: what is declared is made so, nothing by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BaseSetupSpec {
-    /// A login user that must exist (created with a home folder and bash, no password).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// Lines that must stand in the user's `~/.ssh/authorized_keys`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ssh_authorized_keys: Vec<String>,
-    /// Debian packages that must be installed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub packages: Vec<String>,
-    /// A name of the time zone database, such as `Europe/Berlin`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timezone: Option<String>,
-    /// A locale that must exist and be the default, such as `en_US.UTF-8`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub locale: Option<String>,
-}
-
-/// Feature `docker`: installed, enabled and answering on its socket. Ends there.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DockerSpec {}
 
 /// A stack as it shall run on a Swarm: what `docker stack deploy` would be given, and how to treat it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,48 @@
+//! What the hypervisor asks.
+
+use serde::{Deserialize, Serialize};
+
+use super::{SwarmRole, Work};
+use crate::spec::{GuestSpec, StackSpec};
+
+/// What the hypervisor sends.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    pub protocol: u32,
+    /// Echoed in the response.
+    pub id: String,
+    pub body: RequestBody,
+}
+
+/// The questions (answered at once, nothing is changed) and the job verbs.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RequestBody {
+    Facts,
+    /// What [`Work::ApplyGuest`] would change.
+    PlanGuest(GuestSpec),
+    /// The Swarm as this manager sees it.
+    SwarmView,
+    /// A join token, from a manager.
+    SwarmToken(SwarmRole),
+    /// What [`Work::DeployStack`] would change; to a manager.
+    PlanStack(Box<StackSpec>),
+    /// The services and tasks of a stack; to a manager.
+    StackStatus {
+        namespace: String,
+    },
+    /// Every service of the Swarm, by stack; to a manager.
+    SwarmStacks,
+    /// Starts work that goes on by itself. The job's name is the caller's: starting the same job twice
+    /// attaches to the first, so a lost answer costs nothing.
+    JobStart {
+        job: String,
+        work: Box<Work>,
+    },
+    /// State of a job and its progress lines from number `after` on.
+    JobStatus {
+        job: String,
+        after: usize,
+    },
+}

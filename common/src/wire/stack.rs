@@ -1,0 +1,42 @@
+//! A stack as it is and as a deploy would change it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Change;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackPlan {
+    pub changes: Vec<Change>,
+    pub warnings: Vec<String>,
+    /// Services that are as declared and do not run so: `web 0/2: no suitable node`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_running: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackStatus {
+    pub services: Vec<ServiceStatus>,
+}
+
+/// What runs on a Swarm, whoever deployed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwarmStacks {
+    /// By namespace; services of no stack stand under the empty one.
+    pub stacks: BTreeMap<String, StackStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    pub name: String,
+    pub image: String,
+    pub running: u64,
+    pub desired: u64,
+    /// `host_port->port/protocol (mode)` texts.
+    pub ports: Vec<String>,
+    /// Newest error of a task that should run and does not; empty if all is well.
+    pub error: String,
+    /// The service's version index: moves with every write.
+    pub version: u64,
+}
