@@ -10,6 +10,7 @@ pub mod execute;
 pub mod exit_code;
 pub mod hookscript;
 pub mod host;
+pub mod https;
 pub mod lock;
 pub mod observe;
 pub mod paths;

@@ -99,6 +99,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "exit_code", 1),
     on("hook", "hookscript", 4),
     on("hook", "host", 1),
+    on("hook", "https", 1),
     on("hook", "lock", 1),
     on("hook", "observe", 2),
     on("hook", "paths", 1),
