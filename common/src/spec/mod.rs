@@ -5,5 +5,5 @@ mod stack;
 
 pub use guest::{BaseSetupSpec, DockerSpec, GuestSpec};
 pub use stack::{
-    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, StackFile, StackSpec,
+    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,
 };

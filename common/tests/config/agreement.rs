@@ -52,6 +52,7 @@ fn full(path: &str) -> Value {
             value["compat"] = json!("docker");
             value["resolve_image"] = json!("always");
             value["on_failure"] = json!("rollback_stack");
+            value["rotate"] = json!("off");
             value["wait_seconds"] = json!(60);
             value["placement_constraints"] = json!(["node.role==worker"]);
         }
