@@ -120,7 +120,7 @@ impl HttpRequest {
     }
 }
 
-fn parse(answer: &[u8]) -> Option<HttpAnswer> {
+pub(crate) fn parse(answer: &[u8]) -> Option<HttpAnswer> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&answer[..end]).ok()?;
     let mut lines = head.lines();

@@ -51,6 +51,7 @@ pub use error::LabError;
 pub use handle::Guest;
 pub use host::{check, prepare};
 pub use http::HttpAnswer;
+pub(crate) use http::parse as parse_answer;
 pub use layout::Layout;
 pub use node::{Node, packages};
 pub use process::Process;
