@@ -7,7 +7,7 @@ use phoenix_common::wire::{AgentFailure, Answer, FailureKind, RequestBody};
 use crate::docker::engine::Engine;
 use crate::failure::{Failure, failed};
 use crate::paths::Paths;
-use crate::{facts, guest, job, stack, swarm};
+use crate::{facts, guest, job, portainer, stack, swarm};
 
 /// How long any answer may take: who asked waits on the channel.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(50);
@@ -61,6 +61,10 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             status
                 .map(Answer::StackStatus)
                 .map_err(Failure::into_failure)
+        }
+        RequestBody::Portainer(spec) => {
+            let view = portainer::view(paths, &engine(paths).await?, &spec).await;
+            view.map(Answer::Portainer).map_err(Failure::into_failure)
         }
         RequestBody::SwarmStacks => {
             let stacks = stack::all(&engine(paths).await?).await;

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod guest;
 pub mod job;
 pub mod paths;
+pub mod portainer;
 pub mod program;
 pub mod progress;
 mod report;

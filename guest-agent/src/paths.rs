@@ -54,6 +54,11 @@ impl Paths {
         self.at("/run/phoenix-guest-agent/jobs")
     }
 
+    /// The first administrator's password, mounted into Portainer's container; it must survive a reboot.
+    pub fn portainer_password(&self) -> PathBuf {
+        self.at("/var/lib/phoenix-guest-agent/portainer/admin_password")
+    }
+
     /// The program `name`, if it is installed.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
         PROGRAM_FOLDERS

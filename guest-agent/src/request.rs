@@ -177,6 +177,7 @@ fn kind(body: &RequestBody) -> &'static str {
         RequestBody::PlanStack(_) => "plan_stack",
         RequestBody::StackStatus { .. } => "stack_status",
         RequestBody::SwarmStacks => "swarm_stacks",
+        RequestBody::Portainer(_) => "portainer",
         RequestBody::JobStart { .. } => "job_start",
         RequestBody::JobStatus { .. } => "job_status",
     }

@@ -9,7 +9,7 @@ use crate::docker::engine::Engine;
 use crate::failure::Failure;
 use crate::paths::Paths;
 use crate::progress::ProgressLog;
-use crate::{guest, stack, swarm};
+use crate::{guest, portainer, stack, swarm};
 
 /// How long an engine that starts is waited for.
 const ENGINE_DEADLINE: Duration = Duration::from_mins(1);
@@ -51,6 +51,16 @@ pub async fn run(
             let mut said = |said: Progress| progress.step(&said.step, &said.message);
             let engine = engine(paths).await?;
             end(stack::remove(&engine, &namespace, wait_seconds, &mut said).await)
+        }
+        Work::ApplyPortainer(spec) => {
+            let engine = engine(paths).await?;
+            end(portainer::apply(paths, &engine, &spec, progress).await)
+        }
+        Work::PullImages(wanted) => {
+            end(portainer::pull_images(&engine(paths).await?, &wanted, progress).await)
+        }
+        Work::RemoveOrphans(project) => {
+            end(portainer::remove_orphans(&engine(paths).await?, &project, progress).await)
         }
     }
 }

@@ -10,7 +10,7 @@ use phoenix_common::wire::{Answer, JobState, Outcome, Request, RequestBody, Resp
 use serde_json::Value;
 
 /// Every question, every work and every answer; the matches below keep this list complete.
-const KINDS: [&str; 29] = [
+const KINDS: [&str; 34] = [
     "facts?",
     "plan_guest?",
     "swarm_view?",
@@ -18,6 +18,7 @@ const KINDS: [&str; 29] = [
     "plan_stack?",
     "stack_status?",
     "swarm_stacks?",
+    "portainer?",
     "job_status?",
     "apply_guest",
     "swarm_init",
@@ -27,6 +28,9 @@ const KINDS: [&str; 29] = [
     "swarm_node_remove",
     "deploy_stack",
     "remove_stack",
+    "apply_portainer",
+    "pull_images",
+    "remove_orphans",
     "facts!",
     "plan_guest!",
     "swarm_view!",
@@ -34,6 +38,7 @@ const KINDS: [&str; 29] = [
     "plan_stack!",
     "stack_status!",
     "swarm_stacks!",
+    "portainer!",
     "job_start!",
     "job not found",
     "job running",
@@ -51,6 +56,7 @@ fn request_kind(request: &Request) -> &'static str {
         RequestBody::PlanStack(_) => "plan_stack?",
         RequestBody::StackStatus { .. } => "stack_status?",
         RequestBody::SwarmStacks => "swarm_stacks?",
+        RequestBody::Portainer(_) => "portainer?",
         RequestBody::JobStatus { .. } => "job_status?",
         RequestBody::JobStart { work, .. } => match **work {
             Work::ApplyGuest(_) => "apply_guest",
@@ -61,6 +67,9 @@ fn request_kind(request: &Request) -> &'static str {
             Work::SwarmNodeRemove { .. } => "swarm_node_remove",
             Work::DeployStack(_) => "deploy_stack",
             Work::RemoveStack { .. } => "remove_stack",
+            Work::ApplyPortainer(_) => "apply_portainer",
+            Work::PullImages(_) => "pull_images",
+            Work::RemoveOrphans(_) => "remove_orphans",
         },
     }
 }
@@ -77,6 +86,7 @@ fn response_kind(response: &Response) -> &'static str {
         Answer::PlanStack(_) => "plan_stack!",
         Answer::StackStatus(_) => "stack_status!",
         Answer::SwarmStacks(_) => "swarm_stacks!",
+        Answer::Portainer(_) => "portainer!",
         Answer::JobStart(_) => "job_start!",
         Answer::JobStatus(status) => match status.state {
             JobState::NotFound => "job not found",

@@ -15,6 +15,7 @@ pub mod lock;
 pub mod observe;
 pub mod paths;
 pub mod plan;
+pub mod portainer;
 pub mod progress;
 pub mod pve;
 pub mod queue;

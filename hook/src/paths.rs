@@ -53,6 +53,16 @@ impl Paths {
         &self.config_dir
     }
 
+    /// Passwords and keys, mode 0700; the files in it 0600.
+    pub fn secrets_dir(&self) -> PathBuf {
+        self.config_dir.join("secrets")
+    }
+
+    /// Held while a process of Phoenix writes to the Portainer server.
+    pub fn portainer_lock(&self) -> PathBuf {
+        self.run_dir().join("portainer.lock")
+    }
+
     /// The node's own settings, always on the local disk: the one file of the configuration that the hook form reads.
     pub fn local_settings(&self) -> PathBuf {
         self.below("/etc/phoenix/phoenix_hypervisor_config.json")

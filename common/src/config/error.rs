@@ -79,7 +79,6 @@ pub enum Rule {
     UnknownVolume,
     FeatureOff,
     VolumeServer,
-    ServerTrust,
     Address,
     NodeLabel,
     PlacementConstraint,

@@ -85,7 +85,7 @@ fn printable(character: char) -> char {
 
 /// Keys of stacks files whose values may be shown. Everything else there may be the value of a
 /// variable, also below a misspelt key.
-const SHOWN_KEYS: [&str; 13] = [
+const SHOWN_KEYS: [&str; 12] = [
     "$schema",
     "name",
     "source",
@@ -96,7 +96,6 @@ const SHOWN_KEYS: [&str; 13] = [
     "compat",
     "resolve_image",
     "on_failure",
-    "rotate",
     "version",
     "wait_seconds",
 ];

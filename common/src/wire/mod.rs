@@ -6,6 +6,7 @@
 
 mod facts;
 mod job;
+mod portainer;
 mod request;
 mod response;
 mod stack;
@@ -14,6 +15,7 @@ mod work;
 
 pub use facts::{CloudInit, Docker, Facts, Membership, RunningJob};
 pub use job::{JobStarted, JobState, JobStatus, Progress, WorkReport};
+pub use portainer::{PortainerContainer, PortainerView, PullImages, RemoveOrphans};
 pub use request::{Request, RequestBody};
 pub use response::{
     AgentFailure, Answer, Change, ChangeVerb, FailureKind, FieldChange, Outcome, Response,

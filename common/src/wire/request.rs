@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SwarmRole, Work};
-use crate::spec::{GuestSpec, StackSpec};
+use crate::spec::{GuestSpec, PortainerSpec, StackSpec};
 
 /// What the hypervisor sends.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +34,8 @@ pub enum RequestBody {
     },
     /// Every service of the Swarm, by stack; to a manager.
     SwarmStacks,
+    /// Portainer's containers, and what [`Work::ApplyPortainer`] would change.
+    Portainer(Box<PortainerSpec>),
     /// Starts work that goes on by itself. The job's name is the caller's: starting the same job twice
     /// attaches to the first, so a lost answer costs nothing.
     JobStart {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Facts, JobStarted, JobStatus, StackPlan, StackStatus, SwarmStacks, SwarmView};
+use super::{
+    Facts, JobStarted, JobStatus, PortainerView, StackPlan, StackStatus, SwarmStacks, SwarmView,
+};
 use crate::secret::Secret;
 
 /// What the agent sends back.
@@ -24,7 +26,6 @@ pub enum Outcome {
 /// One answer per [`RequestBody`], of the same name.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "always in a box, see Outcome")]
 pub enum Answer {
     Facts(Facts),
     PlanGuest(Vec<Change>),
@@ -33,6 +34,7 @@ pub enum Answer {
     PlanStack(StackPlan),
     StackStatus(StackStatus),
     SwarmStacks(SwarmStacks),
+    Portainer(PortainerView),
     JobStart(JobStarted),
     JobStatus(JobStatus),
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Availability, SwarmRole};
+use super::{Availability, PullImages, RemoveOrphans, SwarmRole};
 use crate::secret::Secret;
-use crate::spec::{GuestSpec, StackSpec};
+use crate::spec::{GuestSpec, PortainerSpec, StackSpec};
 
 /// Long work, run as a job in the guest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +29,10 @@ pub enum Work {
         namespace: String,
         wait_seconds: u32,
     },
+    /// Portainer's containers.
+    ApplyPortainer(Box<PortainerSpec>),
+    PullImages(PullImages),
+    RemoveOrphans(RemoveOrphans),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

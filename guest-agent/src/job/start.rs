@@ -74,6 +74,9 @@ pub fn kind(work: &Work) -> &'static str {
         Work::SwarmNodeRemove { .. } => "swarm_node_remove",
         Work::DeployStack(_) => "deploy_stack",
         Work::RemoveStack { .. } => "remove_stack",
+        Work::ApplyPortainer(_) => "apply_portainer",
+        Work::PullImages(_) => "pull_images",
+        Work::RemoveOrphans(_) => "remove_orphans",
     }
 }
 

@@ -9,4 +9,3 @@
 pub mod fake_engine;
 pub mod fake_swarm;
 pub mod guest;
-pub mod manager;

@@ -42,6 +42,7 @@ fn question(body: &RequestBody) -> &'static str {
         RequestBody::PlanStack(_) => "plan stack",
         RequestBody::StackStatus { .. } => "stack status",
         RequestBody::SwarmStacks => "swarm stacks",
+        RequestBody::Portainer(_) => "portainer",
         RequestBody::JobStart { .. } => "job start",
         RequestBody::JobStatus { .. } => "job status",
     }

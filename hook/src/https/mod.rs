@@ -35,7 +35,7 @@ impl HttpsClient {
     pub fn new(trust: &Trust) -> Result<Self, HttpsError> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(trust.tls_config()?)
-            .https_only(true)
+            .https_only(*trust != Trust::PlainHttp)
             .http1_only()
             .no_proxy()
             .redirect(Policy::none())

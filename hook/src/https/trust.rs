@@ -20,6 +20,8 @@ pub enum Trust {
     Pinned(Fingerprint),
     /// Certificates of authorities (PEM); name and dates are checked.
     Authority(Vec<u8>),
+    /// None: the operator declared that this server is spoken to without TLS.
+    PlainHttp,
 }
 
 /// SHA-256 over a certificate, as `openssl x509 -fingerprint -sha256` and Proxmox's web interface show it.
@@ -49,6 +51,12 @@ impl fmt::Debug for Fingerprint {
 }
 
 impl Fingerprint {
+    /// Of the first certificate of a PEM file; `None` without one.
+    pub fn of_pem(pem: &str) -> Option<Self> {
+        let certificate = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+        Some(Self(sha256_hex(&certificate)))
+    }
+
     fn is_of(&self, certificate: &CertificateDer<'_>) -> bool {
         sha256_hex(certificate) == self.0
     }
@@ -70,6 +78,10 @@ impl Trust {
                 .with_no_client_auth(),
             Self::Authority(pem) => builder
                 .with_root_certificates(roots(pem)?)
+                .with_no_client_auth(),
+            // Never asked: believes nobody.
+            Self::PlainHttp => builder
+                .with_root_certificates(RootCertStore::empty())
                 .with_no_client_auth(),
         })
     }

@@ -224,7 +224,6 @@ impl Server {
                 return Ok(Reply::Power { power });
             }
             Request::Define { guest } => self.define(guest).await?,
-            Request::Forget { machine } => self.forget(&machine).await?,
             Request::Down => drop(self.down.send(())),
         }
         Ok(Reply::Done)
@@ -237,43 +236,18 @@ impl Server {
         })
     }
 
-    async fn forget(&self, name: &str) -> Result<(), LabError> {
-        self.machine(name).await?.wipe().await?;
+    async fn define(&self, guest: GuestSpec) -> Result<(), LabError> {
         let mut spec = self.spec.lock().await;
-        let is_it = |guest: &GuestSpec| guest.vmid.to_string() == name;
-        // Addresses of those without one of their own depend on their place in the list.
-        if spec
-            .guests
-            .iter()
-            .any(|guest| is_it(guest) && guest.address.is_some())
-        {
-            spec.guests.retain(|guest| !is_it(guest));
-            self.machines.lock().await.remove(name);
-            self.write_record(&spec)?;
-        }
-        Ok(())
-    }
-
-    fn write_record(&self, spec: &LabSpec) -> Result<(), LabError> {
+        spec.guests.push(guest);
         let record = Record {
             spec: spec.clone(),
             process: Process::of(std::process::id()),
         };
-        Ok(phoenix_common::fs::write_json(
-            &self.layout.record(),
-            &record,
-        )?)
-    }
-
-    async fn define(&self, guest: GuestSpec) -> Result<(), LabError> {
-        let mut spec = self.spec.lock().await;
-        let name = guest.vmid.to_string();
-        spec.guests.push(guest);
-        self.write_record(&spec)?;
-        let mut machines = spec.machines().into_iter();
-        let Some(machine) = machines.find(|machine| machine.name == name) else {
+        phoenix_common::fs::write_json(&self.layout.record(), &record)?;
+        let Some(machine) = spec.machines().pop() else {
             return Ok(());
         };
+        let name = machine.name.clone();
         let hardware = Hardware::new(machine, &self.layout, self.world);
         let powered = PoweredMachine::new(hardware, self.ended.clone());
         self.machines.lock().await.insert(name, powered);

@@ -7,8 +7,7 @@
 )]
 
 mod compare;
-mod effects;
-mod normal;
+mod lab_socket;
 mod recording;
 mod replay;
 mod scope;

@@ -47,8 +47,8 @@ pub(super) enum PveError {
     #[error("pve double: {0}")]
     Double(String),
     /// A task failed and has said why.
-    #[error("{wrong}")]
-    Task { upid: String, wrong: String },
+    #[error("{0}")]
+    Task(String),
 }
 
 impl PveError {
