@@ -124,10 +124,21 @@ impl Command {
     /// # Errors
     /// Any end but an exit code within the deadline and the output limit.
     pub async fn run_to_exit(self) -> Result<Ended, CommandError> {
+        self.run_showing(&mut |_| {}).await
+    }
+
+    /// As [`Self::run_to_exit`]; `on_line` gets each line of stdout as soon as it is there.
+    ///
+    /// # Errors
+    /// Any end but an exit code within the deadline and the output limit.
+    pub async fn run_showing(
+        self,
+        on_line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Ended, CommandError> {
         let command = self.shown();
         let seconds = self.deadline.as_secs();
         let deadline = self.deadline;
-        match tokio::time::timeout(deadline, self.run_to_end(&command)).await {
+        match tokio::time::timeout(deadline, self.run_to_end(&command, on_line)).await {
             Ok(result) => result,
             Err(_) => Err(CommandError::Deadline { command, seconds }),
         }
@@ -142,7 +153,11 @@ impl Command {
         shown
     }
 
-    async fn run_to_end(self, command: &str) -> Result<Ended, CommandError> {
+    async fn run_to_end(
+        self,
+        command: &str,
+        on_line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Ended, CommandError> {
         let spawn_failed = |source| CommandError::Spawn {
             command: command.to_owned(),
             source,
@@ -164,8 +179,9 @@ impl Command {
             }
         };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let out = read_limited(child.stdout.take(), &mut stdout);
-        let err = read_limited(child.stderr.take(), &mut stderr);
+        let out = read_lines(child.stdout.take(), &mut stdout, on_line);
+        let unseen = &mut |_: &str| {};
+        let err = read_lines(child.stderr.take(), &mut stderr, unseen);
         let (status, read) = {
             let pipes = async { tokio::join!(feed, out, err) };
             tokio::pin!(pipes);
@@ -206,14 +222,26 @@ fn failed(command: String, status: String, output: &Output) -> CommandError {
     }
 }
 
-/// Reads to the end or just beyond the limit.
-async fn read_limited(
+/// Reads to the end or just beyond the limit, and hands on every line that is complete.
+async fn read_lines(
     pipe: Option<impl tokio::io::AsyncRead + Unpin>,
     content: &mut Vec<u8>,
+    on_line: &mut (dyn FnMut(&str) + Send),
 ) -> std::io::Result<()> {
     let Some(pipe) = pipe else { return Ok(()) };
-    let read = pipe.take(OUTPUT_LIMIT_BYTES + 1).read_to_end(content).await;
-    read.map(drop)
+    let mut pipe = pipe.take(OUTPUT_LIMIT_BYTES + 1);
+    let mut shown = 0;
+    while pipe.read_buf(content).await? > 0 {
+        while let Some(rest) = content.get(shown..)
+            && let Some(end) = rest.iter().position(|byte| *byte == b'\n')
+        {
+            on_line(&String::from_utf8_lossy(
+                rest.get(..end).unwrap_or_default(),
+            ));
+            shown += end + 1;
+        }
+    }
+    Ok(())
 }
 
 fn is_too_much(content: &[u8]) -> bool {
@@ -265,6 +293,19 @@ mod tests {
         assert_eq!((ended.code, &*ended.output.stdout), (3, &b"out\n"[..]));
         let killed = script("kill -9 $$").await;
         assert!(matches!(killed, Err(CommandError::Failed { .. })));
+    }
+
+    #[tokio::test]
+    async fn lines_are_shown_while_it_runs() {
+        let (begun, mut seen) = (std::time::Instant::now(), Vec::new());
+        let mut on_line = |line: &str| seen.push((line.to_owned(), begun.elapsed()));
+        let script = "echo first; sleep 1; echo second; printf rest";
+        let command = Command::new("/bin/sh").args(["-c", script]);
+        let ended = command.run_showing(&mut on_line).await.unwrap();
+        assert_eq!(ended.output.stdout, b"first\nsecond\nrest");
+        let [(first, early), (second, late)] = seen.try_into().unwrap();
+        assert_eq!((first.as_str(), second.as_str()), ("first", "second"));
+        assert!(late > early + Duration::from_millis(500));
     }
 
     #[tokio::test]

@@ -4,71 +4,11 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
-
 use serde_json::{Value, json};
-use support::fake_engine::{FakeEngine, Received, Says};
-use support::fake_swarm::FakeSwarm;
-use support::guest::Guest;
+use support::fake_engine::Says;
+use support::manager::{Manager, plain, spec};
 
 const ONE: &str = "services: {web: {image: i}}";
-
-struct Manager {
-    guest: Guest,
-    engine: FakeEngine,
-    swarm: Arc<Mutex<FakeSwarm>>,
-    jobs: u32,
-}
-
-impl Manager {
-    /// `instead` may answer before the Swarm does.
-    fn new(mut instead: impl FnMut(&Received) -> Option<Says> + Send + 'static) -> Self {
-        let guest = Guest::new();
-        let swarm = Arc::new(Mutex::new(FakeSwarm::default()));
-        let answers = Arc::clone(&swarm);
-        let engine = guest.engine(move |request| {
-            instead(request).unwrap_or_else(|| answers.lock().unwrap().answer(request))
-        });
-        Self {
-            guest,
-            engine,
-            swarm,
-            jobs: 0,
-        }
-    }
-
-    fn swarm(&self) -> std::sync::MutexGuard<'_, FakeSwarm> {
-        self.swarm.lock().unwrap()
-    }
-
-    fn work(&mut self, work: &Value) -> Value {
-        self.jobs += 1;
-        self.guest.work(&format!("job{}", self.jobs), work)
-    }
-
-    fn deploy(&mut self, spec: &Value) -> Value {
-        self.work(&json!({ "deploy_stack": spec }))
-    }
-
-    fn plan(&self, spec: &Value) -> Value {
-        self.guest.ask(&json!({ "plan_stack": spec }))
-    }
-
-    fn remove(&mut self, wait_seconds: u32) -> Value {
-        self.work(
-            &json!({"remove_stack": {"namespace": "dev1_shop", "wait_seconds": wait_seconds}}),
-        )
-    }
-}
-
-fn spec(compose: &str, variables: &Value) -> Value {
-    json!({"namespace": "dev1_shop", "compose": {"path": "compose.yml", "text": compose},
-        "variables": variables, "compat": "extended", "resolve_image": "never", "wait_seconds": 1})
-}
-
-fn plain(compose: &str) -> Value {
-    spec(compose, &json!({}))
-}
 
 #[test]
 fn no_value_of_a_variable_is_shown() {

@@ -266,5 +266,9 @@ fn the_nodes_boot_and_shutdown_are_bulk_tasks() {
         ["pre-start", "post-start", "pre-stop", "post-stop"]
     );
     let ran = bench.0.event(1001, Phase::PostStart).unwrap();
-    assert_eq!((ran.code, ran.stdout.as_str()), (0, "hook post-start\n"));
+    // qmeventd may still hold the lock after the guest's end.
+    assert!(
+        ran.code == 0 && ran.stdout.ends_with("hook post-start\n"),
+        "{ran:?}"
+    );
 }

@@ -79,6 +79,7 @@ pub enum Rule {
     UnknownVolume,
     FeatureOff,
     VolumeServer,
+    ServerTrust,
     Address,
     NodeLabel,
     PlacementConstraint,

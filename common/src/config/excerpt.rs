@@ -85,7 +85,7 @@ fn printable(character: char) -> char {
 
 /// Keys of stacks files whose values may be shown. Everything else there may be the value of a
 /// variable, also below a misspelt key.
-const SHOWN_KEYS: [&str; 12] = [
+const SHOWN_KEYS: [&str; 13] = [
     "$schema",
     "name",
     "source",
@@ -96,6 +96,7 @@ const SHOWN_KEYS: [&str; 12] = [
     "compat",
     "resolve_image",
     "on_failure",
+    "rotate",
     "version",
     "wait_seconds",
 ];

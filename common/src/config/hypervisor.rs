@@ -1,5 +1,7 @@
 //! The node's own settings, `phoenix_hypervisor_config.json`.
 
+use std::path::PathBuf;
+
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +28,8 @@ pub struct Hypervisor {
     pub nfs_server: Option<String>,
     pub portainer: PortainerSettings,
     pub gateway: Option<Gateway>,
+    /// `None`: Proxmox's own tools on the node.
+    pub pve_api: Option<PveApi>,
 }
 
 /// What pre-start does about a broken configuration.
@@ -79,6 +83,25 @@ pub struct Route {
     pub server_name: Option<String>,
 }
 
+/// Proxmox's REST API and how it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PveApi {
+    /// `https://HOST:PORT`.
+    pub url: String,
+    /// Absolute path of the file with the token.
+    pub token_file: PathBuf,
+    pub trust: ApiTrust,
+}
+
+/// Which certificate of a server is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiTrust {
+    /// The one with this SHA-256, in hexadecimal digits.
+    Fingerprint(String),
+    /// Those signed by an authority in this file.
+    AuthorityFile(PathBuf),
+}
+
 impl Default for Hypervisor {
     fn default() -> Self {
         Self {
@@ -102,6 +125,7 @@ impl Default for Hypervisor {
                 admin_username: "admin".to_owned(),
             },
             gateway: None,
+            pve_api: None,
         }
     }
 }

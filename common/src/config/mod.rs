@@ -38,7 +38,9 @@ pub use guest::{
     ComposeFile, Deployer, Features, Guest, GuestKind, Network, PortainerRole, StackAssignment,
     SwarmMember, Volume,
 };
-pub use hypervisor::{Gateway, Hypervisor, PortainerSettings, PreStart, Route, SwarmSettings};
+pub use hypervisor::{
+    ApiTrust, Gateway, Hypervisor, PortainerSettings, PreStart, PveApi, Route, SwarmSettings,
+};
 pub use load::{load, load_for, read_and_check};
 pub use names::{NameError, deployed_name};
 pub use origin::Origin;

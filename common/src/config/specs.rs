@@ -119,6 +119,7 @@ impl Config {
             compat: stack.compat,
             resolve_image: stack.resolve_image,
             on_failure: stack.on_failure,
+            rotate: stack.rotate,
             pinned_to: match who {
                 WhoDeploys::Guest(vmid) => Some(vmid),
                 WhoDeploys::Operator => None,

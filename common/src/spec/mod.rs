@@ -7,5 +7,5 @@ mod stack;
 pub use guest::{BaseSetupSpec, DockerSpec, GuestSpec};
 pub use portainer::{PortainerAgentSpec, PortainerServerSpec, PortainerSpec};
 pub use stack::{
-    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, StackFile, StackSpec,
+    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,
 };

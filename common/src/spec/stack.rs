@@ -29,6 +29,9 @@ pub struct StackSpec {
     /// Sent only where it is asked for: agents before it refuse the field.
     #[serde(default, skip_serializing_if = "OnFailure::is_none")]
     pub on_failure: OnFailure,
+    /// Sent only where it is switched off, as above.
+    #[serde(default, skip_serializing_if = "Rotate::is_on")]
+    pub rotate: Rotate,
     /// The guest that every task of the stack is pinned to, where the manifest assigns the stack to a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_to: Option<Vmid>,
@@ -113,5 +116,26 @@ impl OnFailure {
     )]
     fn is_none(&self) -> bool {
         *self == Self::None
+    }
+}
+
+/// Whether changed content of a config or secret, which cannot change in place, gets a name of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rotate {
+    /// `<name>_<hash>`; the former one goes when all services run.
+    #[default]
+    On,
+    /// The names that `docker stack deploy` gives, always; changed content is refused.
+    Off,
+}
+
+impl Rotate {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_on(&self) -> bool {
+        *self == Self::On
     }
 }

@@ -47,11 +47,14 @@ fn full(path: &str) -> Value {
             value["gateway"] = json!({"vmid": 101, "routes": [
                 {"name": "q", "to_vmid": 1002, "to_port": 1, "listen_port": 2, "server_name": "q.example"}
             ]});
+            value["pve_api"] = json!({"url": "https://pve1:8006", "token_file": "secrets/token",
+                "ca_file": "/etc/pve/pve-root-ca.pem"});
         }
         "stacks/thinkheads_ai_app/phoenix.json" => {
             value["compat"] = json!("docker");
             value["resolve_image"] = json!("always");
             value["on_failure"] = json!("rollback_stack");
+            value["rotate"] = json!("off");
             value["wait_seconds"] = json!(60);
             value["placement_constraints"] = json!(["node.role==worker"]);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use phoenix_common::spec::{Compat, OnFailure, ResolveImage};
+use phoenix_common::spec::{Compat, OnFailure, ResolveImage, Rotate};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{AgentFailure, FailureKind, Progress};
 
@@ -85,6 +85,9 @@ pub(super) struct Files {
     /// Whether to take exactly what docker takes, or more.
     #[arg(long, value_enum, default_value = "extended")]
     pub(super) compat: CompatWord,
+    /// Whether changed configs and secrets get names of their own, or keep docker's plain ones.
+    #[arg(long, value_enum, default_value = "on")]
+    pub(super) rotate: RotateWord,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -133,6 +136,21 @@ impl From<CompatWord> for Compat {
         match word {
             CompatWord::Docker => Self::Docker,
             CompatWord::Extended => Self::Extended,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum RotateWord {
+    On,
+    Off,
+}
+
+impl From<RotateWord> for Rotate {
+    fn from(word: RotateWord) -> Self {
+        match word {
+            RotateWord::On => Self::On,
+            RotateWord::Off => Self::Off,
         }
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn read(files: &Files) -> Result<LocalStack, InputError> {
             compat: files.compat.into(),
             resolve_image: files.resolve_image.into(),
             on_failure: OnFailure::None,
+            rotate: files.rotate.into(),
             pinned_to: None,
             wait_seconds: 0,
         },

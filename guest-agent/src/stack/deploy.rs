@@ -85,6 +85,7 @@ impl<'run> Run<'run> {
             policy: Policy {
                 like_docker: false,
                 prune: spec.compat == Compat::Extended,
+                rotate: spec.rotate,
                 keeps: Keeps::of_api(version.major, version.minor),
                 mask,
             },

@@ -17,6 +17,8 @@ pub struct Live {
     pub hidden_networks: BTreeMap<String, String>,
     pub configs: BTreeMap<String, LiveObject>,
     pub secrets: BTreeMap<String, LiveObject>,
+    /// Secrets without a label that tells their content, of which the engine says that it is the desired one.
+    pub same_secrets: BTreeSet<String>,
     /// The stack's own services.
     pub services: BTreeMap<String, LiveObject>,
     /// Names that services of others have.

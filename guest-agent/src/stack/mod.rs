@@ -34,6 +34,7 @@ pub mod remove;
 pub mod resolve;
 pub mod rollback;
 pub mod schema;
+mod secret_probe;
 mod shown;
 pub mod snapshot;
 pub mod spec;

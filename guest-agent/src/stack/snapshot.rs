@@ -9,8 +9,8 @@ use super::error::StackError;
 use super::live::{Live, LiveObject};
 use super::names::Namespace;
 use super::operation::ObjectKind;
-use super::ports;
 use super::spec::NAMESPACE_LABEL;
+use super::{ports, secret_probe};
 use crate::docker::engine::{Engine, percent_encode};
 use crate::docker::error::EngineError;
 
@@ -91,6 +91,8 @@ pub async fn read(
         let objects = objects(engine, namespace, kind, &names(desired, kind)).await;
         *live.objects_mut(kind) = objects.map_err(failed(what))?;
     }
+    let same = secret_probe::same_secrets(engine, namespace, desired, &live).await;
+    live.same_secrets = same.map_err(failed("the secrets"))?;
     Ok(live)
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use phoenix_common::secret::Secret;
-use phoenix_common::spec::{Compat, ComposeText};
+use phoenix_common::spec::{Compat, ComposeText, Rotate};
 use phoenix_guest_agent::stack::compose::{Input, Outcome, compose};
 use phoenix_guest_agent::stack::diff::{Keeps, Mask};
 use phoenix_guest_agent::stack::files::Files;
@@ -28,6 +28,7 @@ pub(crate) fn policy(like_docker: bool, prune: bool) -> Policy {
     Policy {
         like_docker,
         prune,
+        rotate: Rotate::On,
         keeps: Keeps::of_api(1, 41),
         mask: Mask::default(),
     }

@@ -52,17 +52,11 @@ impl FakeSwarm {
                 ok(json!({"Descriptor": {"digest": format!("sha256:{}", "9".repeat(64))}}))
             }
             ["GET", kind, id] => match self.find(kind, id) {
-                Some(object) => ok(object.clone()),
+                Some(object) => ok(told(kind, object)),
                 None => Says::error(404, "not found"),
             },
             ["POST", kind, "create"] => self.create(kind, &request.body),
-            ["POST", kind, id, "update"] => match self.find(kind, id) {
-                Some(object) => {
-                    object["Spec"] = request.body.clone();
-                    ok(Value::Null)
-                }
-                None => Says::error(404, "not found"),
-            },
+            ["POST", kind, id, "update"] => self.update(kind, id, request),
             ["DELETE", kind, id] => {
                 let objects = self.objects.values_mut();
                 objects.for_each(|objects| objects.retain(|object| id_of(object) != id));
@@ -85,11 +79,37 @@ impl FakeSwarm {
         Says::Json(201, json!({"ID": made, "Id": made}))
     }
 
+    /// In swarmkit's order: contents of configs and secrets are compared before versions.
+    fn update(&mut self, kind: &str, id: &str, request: &Received) -> Says {
+        self.made += 1;
+        let made = self.made;
+        let Some(object) = self.find(kind, id) else {
+            return Says::error(404, "not found");
+        };
+        let (old, new) = (&object["Spec"], &request.body);
+        if kind != "services" && (old["Name"] != new["Name"] || old["Data"] != new["Data"]) {
+            return Says::error(400, "rpc error: only updates to Labels are allowed");
+        }
+        let version = request.path.split("version=").nth(1);
+        if version != Some(object["Version"]["Index"].to_string().as_str()) {
+            return Says::error(
+                500,
+                "rpc error: code = Unknown desc = update out of sequence",
+            );
+        }
+        object["Spec"] = new.clone();
+        object["Version"]["Index"] = json!(made);
+        Says::Json(200, Value::Null)
+    }
+
     fn listed(&self, kind: &str, of_stack: bool) -> Vec<Value> {
         let objects = self.objects.get(kind).into_iter().flatten();
         let ours =
             |object: &&Value| !of_stack || spec_of(object)["Labels"][STACK_LABEL] == "dev1_shop";
-        objects.filter(ours).cloned().collect()
+        objects
+            .filter(ours)
+            .map(|object| told(kind, object))
+            .collect()
     }
 
     fn find(&mut self, kind: &str, id: &str) -> Option<&mut Value> {
@@ -113,6 +133,17 @@ impl FakeSwarm {
         });
         own.chain(self.tasks.iter().cloned()).collect()
     }
+}
+
+/// The content of a secret is never told.
+fn told(kind: &str, object: &Value) -> Value {
+    let mut object = object.clone();
+    if kind == "secrets"
+        && let Some(spec) = object["Spec"].as_object_mut()
+    {
+        spec.remove("Data");
+    }
+    object
 }
 
 fn id_of(object: &Value) -> &str {

@@ -9,3 +9,4 @@
 pub mod fake_engine;
 pub mod fake_swarm;
 pub mod guest;
+pub mod manager;

@@ -1,8 +1,11 @@
-//! Proxmox as this node sees it: read directly from `/etc/pve` and `/run/qemu-server`, nothing is written.
+//! Proxmox: its files and sockets on this node, read directly, and its API.
 
+pub mod api;
 pub mod conf;
+pub mod drive;
 pub mod facts;
 pub mod guest;
+pub mod percent;
 pub mod qmp;
 pub mod tool;
 pub mod vmlist;

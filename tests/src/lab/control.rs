@@ -54,6 +54,10 @@ pub enum Request {
     Define {
         guest: super::spec::GuestSpec,
     },
+    /// Its disks are destroyed: off, and nothing on them any more.
+    Forget {
+        machine: String,
+    },
     /// Ends the lab.
     Down,
 }

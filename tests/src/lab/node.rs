@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::LabError;
 use super::handle::Guest;
 use super::run::Ran;
-use crate::doubles::pve::Phase;
+use crate::doubles::pve::{Fault, Phase};
 
 /// What `qm` may take: it waits for locks, guests and hooks.
 const QM_LIMIT: Duration = Duration::from_mins(5);
@@ -49,6 +49,22 @@ impl Node {
             .chain(words.split_whitespace())
             .collect();
         self.command(&argv)?.deadline(QM_LIMIT).run()
+    }
+
+    /// Lets something go wrong on the node from now on.
+    ///
+    /// # Errors
+    /// The node is off.
+    pub fn switch_on(&self, fault: &Fault) -> Result<(), LabError> {
+        let (place, content) = fault.switch();
+        self.write(&place, content, 0o600)
+    }
+
+    /// # Errors
+    /// The node is off.
+    pub fn switch_off(&self, fault: &Fault) -> Result<(), LabError> {
+        let (place, _) = fault.switch();
+        self.sh(&format!("rm -f {place}")).map(drop)
     }
 
     /// Runs one phase of a guest's hookscript as the task of that phase would, and nothing else.

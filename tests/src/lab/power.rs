@@ -172,6 +172,14 @@ impl PoweredMachine {
         Err(self.hardware.wrong("was killed and still runs"))
     }
 
+    /// Ends it and empties its disks.
+    pub(super) async fn wipe(&self) -> Result<(), LabError> {
+        self.kill().await?;
+        let _state = self.state.lock().await;
+        let folder = self.hardware.place.folder().to_owned();
+        blocking(move || super::cache::remove(&folder)).await
+    }
+
     pub(super) async fn power_button(&self) -> Result<(), LabError> {
         let _state = self.locked_on().await?;
         let Some(init) = self.hardware.init() else {

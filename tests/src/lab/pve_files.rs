@@ -4,15 +4,24 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::error::LabError;
 use super::layout::Layout;
 use super::spec::{GuestSpec, LabSpec, NODE_NAME};
+use super::suite::Suite;
 use super::up::program;
 
 /// The volume id under which the guests' hookscript is set.
 pub const HOOKSCRIPT: &str = "local:snippets/phoenix-hook.sh";
+
+/// What is on a template's disk, and so on its clones': what a light guest of it is made of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct DiskContent {
+    pub(crate) suite: Suite,
+    pub(crate) docker: bool,
+}
 
 const STORAGE: &str =
     "dir: local\n\tpath /var/lib/vz\n\tcontent images,iso,vztmpl,backup,snippets\n\n";
@@ -46,6 +55,9 @@ pub(super) fn create(layout: &Layout, spec: &LabSpec) -> Result<(), LabError> {
     write_vmlist(&root)?;
     if spec.node.is_some() {
         install_tools(layout)?;
+        for guest in &spec.guests {
+            write_disk(layout, guest)?;
+        }
     }
     Ok(())
 }
@@ -63,6 +75,26 @@ fn install_tools(layout: &Layout) -> Result<(), LabError> {
         fs::copy(&double, &place).map_err(LabError::path("write", &place))?;
     }
     Ok(())
+}
+
+/// The image behind a guest's `scsi0` line, if it has one.
+fn write_disk(layout: &Layout, guest: &GuestSpec) -> Result<(), LabError> {
+    let lines = guest.config_lines.iter();
+    let mut volumes =
+        lines.filter_map(|line| line.strip_prefix("scsi0: local:")?.split(',').next());
+    let Some(volume) = volumes.next() else {
+        return Ok(());
+    };
+    let upper = layout.machine(NODE_NAME).folder().join("upper");
+    let image = upper.join("var/lib/vz/images").join(volume);
+    if let Some(folder) = image.parent() {
+        fs::create_dir_all(folder).map_err(LabError::path("create", folder))?;
+    }
+    let content = json!(DiskContent {
+        suite: guest.suite,
+        docker: guest.docker,
+    });
+    write(&image, &content.to_string())
 }
 
 /// Writes a guest's configuration, as `qm config` would read it.

@@ -224,6 +224,7 @@ impl Server {
                 return Ok(Reply::Power { power });
             }
             Request::Define { guest } => self.define(guest).await?,
+            Request::Forget { machine } => self.forget(&machine).await?,
             Request::Down => drop(self.down.send(())),
         }
         Ok(Reply::Done)
@@ -236,18 +237,43 @@ impl Server {
         })
     }
 
-    async fn define(&self, guest: GuestSpec) -> Result<(), LabError> {
+    async fn forget(&self, name: &str) -> Result<(), LabError> {
+        self.machine(name).await?.wipe().await?;
         let mut spec = self.spec.lock().await;
-        spec.guests.push(guest);
+        let is_it = |guest: &GuestSpec| guest.vmid.to_string() == name;
+        // Addresses of those without one of their own depend on their place in the list.
+        if spec
+            .guests
+            .iter()
+            .any(|guest| is_it(guest) && guest.address.is_some())
+        {
+            spec.guests.retain(|guest| !is_it(guest));
+            self.machines.lock().await.remove(name);
+            self.write_record(&spec)?;
+        }
+        Ok(())
+    }
+
+    fn write_record(&self, spec: &LabSpec) -> Result<(), LabError> {
         let record = Record {
             spec: spec.clone(),
             process: Process::of(std::process::id()),
         };
-        phoenix_common::fs::write_json(&self.layout.record(), &record)?;
-        let Some(machine) = spec.machines().pop() else {
+        Ok(phoenix_common::fs::write_json(
+            &self.layout.record(),
+            &record,
+        )?)
+    }
+
+    async fn define(&self, guest: GuestSpec) -> Result<(), LabError> {
+        let mut spec = self.spec.lock().await;
+        let name = guest.vmid.to_string();
+        spec.guests.push(guest);
+        self.write_record(&spec)?;
+        let mut machines = spec.machines().into_iter();
+        let Some(machine) = machines.find(|machine| machine.name == name) else {
             return Ok(());
         };
-        let name = machine.name.clone();
         let hardware = Hardware::new(machine, &self.layout, self.world);
         let powered = PoweredMachine::new(hardware, self.ended.clone());
         self.machines.lock().await.insert(name, powered);

@@ -30,6 +30,9 @@ pub struct GuestSpec {
     pub vmid: Vmid,
     pub suite: Suite,
     pub name: String,
+    /// None: the next free one of the lab's.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
     /// Memory limit of the whole guest, in bytes.
     pub memory_bytes: Option<u64>,
     /// Whether it starts with the lab; otherwise `qm start` or [`super::Guest::start`] starts it.
@@ -96,6 +99,7 @@ impl GuestSpec {
             vmid: Vmid::new(vmid).expect("a vmid"),
             suite,
             name: format!("vm{vmid}"),
+            address: None,
             memory_bytes: None,
             started: true,
             docker: true,
@@ -120,6 +124,22 @@ impl GuestSpec {
     pub fn stopped(mut self) -> Self {
         self.started = false;
         self
+    }
+
+    /// A template with a 2 GiB disk and a cloud-init drive, as `qm template` leaves one: it never runs itself,
+    /// its clones become guests of the lab when they are started.
+    #[must_use]
+    pub fn template(self) -> Self {
+        let vmid = self.vmid;
+        self.stopped()
+            .config("boot: order=scsi0;ide2")
+            .config(&format!(
+                "ide2: local:{vmid}/vm-{vmid}-cloudinit.qcow2,media=cdrom"
+            ))
+            .config(&format!(
+                "scsi0: local:{vmid}/base-{vmid}-disk-0.qcow2,size=2G"
+            ))
+            .config("template: 1")
     }
 
     #[must_use]
@@ -188,7 +208,9 @@ impl Machine {
         Self {
             name: guest.vmid.to_string(),
             hostname: guest.name.clone(),
-            address: Ipv4Addr::new(192, 168, 77, 10 + index),
+            address: guest
+                .address
+                .unwrap_or(Ipv4Addr::new(192, 168, 77, 10 + index)),
             suite: guest.suite,
             docker: guest.docker,
             memory_bytes: guest.memory_bytes,

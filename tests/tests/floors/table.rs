@@ -112,6 +112,8 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "progress", 1),
     on("hook", "pve", 1),
     on("hook", "pve::conf", 0),
+    on("hook", "pve::drive", 0),
+    on("hook", "pve::percent", 0),
     on("hook", "pve::vmlist", 0),
     on("hook", "queue", 1),
     on("hook", "reconcile", 3),

@@ -7,7 +7,8 @@
 )]
 
 mod compare;
-mod lab_socket;
+mod effects;
+mod normal;
 mod recording;
 mod replay;
 mod scope;

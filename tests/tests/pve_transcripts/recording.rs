@@ -1,6 +1,7 @@
 //! One folder of recordings.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -38,6 +39,29 @@ pub(crate) struct Step {
     pub(crate) stderr: Value,
     #[serde(default)]
     pub(crate) config_change: BTreeMap<String, Change>,
+    #[serde(default)]
+    pub(crate) disk_change: DiskChange,
+    #[serde(default)]
+    pub(crate) tasks: Vec<TaskSeen>,
+}
+
+/// Image files, from `/var/lib/vz/images`.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct DiskChange {
+    #[serde(default)]
+    pub(crate) added: Vec<String>,
+    #[serde(default)]
+    pub(crate) removed: Vec<String>,
+}
+
+/// A task that was first seen in a step.
+#[derive(Debug, Deserialize)]
+pub(crate) struct TaskSeen {
+    pub(crate) upid: String,
+    #[serde(default)]
+    pub(crate) log: Value,
+    #[serde(default)]
+    pub(crate) index_line: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,8 +128,74 @@ impl Recording {
             Some(before) => before,
             None => self
                 .config_of_hook(vmid)
-                .or_else(|| self.config_of_output(vmid)),
+                .or_else(|| self.config_of_output(vmid))
+                .or_else(|| self.config_of_clone(vmid)),
         }
+    }
+
+    /// Whether the recording itself makes the guest, so that there was none before.
+    pub(crate) fn is_made(&self, vmid: u32) -> bool {
+        let file = format!("/qemu-server/{vmid}.conf");
+        let changes = self.steps.iter().flat_map(|step| &step.config_change);
+        let mut of_guest = changes.filter(|(path, _)| path.ends_with(&file));
+        of_guest
+            .next()
+            .is_some_and(|(_, change)| change.before.is_none())
+    }
+
+    /// A clone tells what its source was: the same keys, and the volumes named in the task's output.
+    fn config_of_clone(&self, vmid: u32) -> Option<String> {
+        let id = vmid.to_string();
+        let of_source = |step: &&Step| {
+            let words: Vec<&str> = step.argv.iter().map(String::as_str).collect();
+            let path = format!("/qemu/{id}/clone");
+            step.exit == 0
+                && match words.as_slice() {
+                    ["qm", "clone", of, ..] => *of == id,
+                    ["pvesh", "create", of, ..] => of.ends_with(&path),
+                    _ => false,
+                }
+        };
+        let step = self.steps.iter().find(of_source)?;
+        let clone = step
+            .config_change
+            .values()
+            .find_map(|change| change.after.clone())?;
+        let stdout = step.stdout.as_str()?;
+        let mut source = String::new();
+        for line in clone.lines() {
+            let key = line.split(':').next().unwrap_or_default();
+            if let (Some(name), "name") = (self.listed_name(vmid), key) {
+                let _ = writeln!(source, "name: {name}");
+                continue;
+            }
+            let told = format!("clone of drive {key} (");
+            match stdout
+                .split(&told)
+                .nth(1)
+                .and_then(|rest| rest.split(')').next())
+            {
+                Some(volume) => {
+                    let options = line.split_once(',').map_or("", |(_, options)| options);
+                    let _ = writeln!(source, "{key}: {volume},{options}");
+                }
+                None => drop(writeln!(source, "{line}")),
+            }
+        }
+        if source.contains("/base-") {
+            source += "template: 1\n";
+        }
+        Some(source)
+    }
+
+    /// The name that `qm list` shows.
+    fn listed_name(&self, vmid: u32) -> Option<&str> {
+        let lists = self.steps.iter().filter(|step| step.argv == ["qm", "list"]);
+        let mut lines = lists.flat_map(|step| step.stdout.as_str().unwrap_or_default().lines());
+        lines.find_map(|line| {
+            let mut words = line.split_whitespace();
+            (words.next()? == vmid.to_string()).then(|| words.next())?
+        })
     }
 
     fn config_of_hook(&self, vmid: u32) -> Option<String> {
@@ -153,11 +243,20 @@ impl Recording {
                 ["qm", "shutdown" | "reboot" | "suspend" | "reset", of, ..] if *of == id => {
                     return Some(!stderr.contains("not running"));
                 }
+                ["qm", "destroy", of, ..] if *of == id => {
+                    return Some(stderr.contains("is running"));
+                }
                 ["qm", "guest" | "agent", .., of, _] if *of == id && step.exit == 0 => {
                     return Some(true);
                 }
                 _ => {}
             }
+        }
+        if self
+            .first_config(vmid)
+            .is_some_and(|config| config.contains("template: 1"))
+        {
+            return Some(false);
         }
         let told = |word: &str| {
             let mut clauses = self.precondition.split([';', ',']);

@@ -3,29 +3,31 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
+use phoenix_tests::doubles::pve::PveRoot;
 use phoenix_tests::lab::control::QemuStatus;
 use phoenix_tests::lab::{LabError, Ran, Run, program};
 
 use crate::compare::difference;
-use crate::lab_socket::{States, serve};
+use crate::effects::Effects;
 use crate::recording::{Hook, Recording, Step};
 use crate::scope::skip;
 
 /// A run over one recording, and what came of it.
 pub(crate) struct Replay<'recording> {
     recording: &'recording Recording,
-    root: tempfile::TempDir,
-    states: States,
+    root: PveRoot,
     /// Whether a guest's power and configuration are known.
     known: BTreeMap<u32, bool>,
     locks: BTreeMap<u32, Flock<File>>,
     background: Vec<(&'recording Step, JoinHandle<Result<Ran, LabError>>)>,
+    /// Recorded UPIDs and those of the double's same tasks.
+    upids: BTreeMap<String, String>,
     pub(crate) compared: usize,
     pub(crate) wrong: Vec<String>,
     pub(crate) skipped: Vec<&'static str>,
@@ -33,27 +35,14 @@ pub(crate) struct Replay<'recording> {
 
 impl<'recording> Replay<'recording> {
     pub(crate) fn new(recording: &'recording Recording) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let node = recording.node();
-        for folder in [
-            "run/lab-control",
-            "run/qemu-server",
-            "var/lib/vz/snippets",
-            "var/lock/qemu-server",
-        ] {
-            fs::create_dir_all(root.path().join(folder)).unwrap();
-        }
-        for kind in ["qemu-server", "lxc"] {
-            fs::create_dir_all(root.path().join("etc/pve/nodes").join(&node).join(kind)).unwrap();
-        }
-        symlink(format!("nodes/{node}"), root.path().join("etc/pve/local")).unwrap();
+        let root = PveRoot::new(&recording.node()).unwrap();
         Self {
-            states: serve(&root.path().join("run/lab-control/socket")),
             recording,
             root,
             known: BTreeMap::new(),
             locks: BTreeMap::new(),
             background: Vec::new(),
+            upids: BTreeMap::new(),
             compared: 0,
             wrong: Vec::new(),
             skipped: Vec::new(),
@@ -74,7 +63,7 @@ impl<'recording> Replay<'recording> {
             self.follow(step);
         }
         for (step, running) in std::mem::take(&mut self.background) {
-            self.judge(step, running.join().unwrap());
+            self.judge(step, running.join().unwrap(), None);
         }
     }
 
@@ -134,8 +123,24 @@ impl<'recording> Replay<'recording> {
         {
             return Some("a text of the recording rig");
         }
-        let vmid = vmid(&step.argv)?;
-        (!self.know(vmid)).then_some("a guest whose configuration or power is not in the recording")
+        if self.with_own_upids(step).is_none() {
+            return Some("a task of another scenario");
+        }
+        let unknown = guests_of(step).into_iter().any(|vmid| !self.know(vmid));
+        unknown.then_some("a guest whose configuration or power is not in the recording")
+    }
+
+    /// The words of the step, with the double's UPIDs; none when one has no counterpart.
+    fn with_own_upids(&self, step: &Step) -> Option<Vec<String>> {
+        let own = |word: &String| {
+            let Some((before, rest)) = word.split_once("UPID:") else {
+                return Some(word.clone());
+            };
+            let (upid, after) = rest.split_once('/').unwrap_or((rest, ""));
+            let own = self.upids.get(&format!("UPID:{upid}"))?;
+            Some(format!("{before}{own}/{after}"))
+        };
+        step.argv.iter().map(own).collect()
     }
 
     /// Puts a guest on the node as the recording found it.
@@ -143,12 +148,12 @@ impl<'recording> Replay<'recording> {
         if let Some(known) = self.known.get(&vmid) {
             return *known;
         }
-        let missing = self.is_said_to_be_missing(vmid);
+        let missing = self.recording.is_made(vmid) || self.is_said_to_be_missing(vmid);
         let config = self.recording.first_config(vmid);
         let ran = self.recording.ran_before(vmid, 0);
         let known = missing || config.is_some() && ran.is_some();
         if let (false, Some(config), Some(_)) = (missing, config, ran) {
-            fs::write(self.config_path(vmid), config).unwrap();
+            fs::write(self.root.config_path(vmid), config).unwrap();
         }
         self.known.insert(vmid, known);
         known
@@ -169,17 +174,13 @@ impl<'recording> Replay<'recording> {
     /// The power that this step or a later one tells, and a `lock:` that this one speaks of.
     fn prepare(&self, step: &Step) {
         let Some(vmid) = vmid(&step.argv) else { return };
-        let mut states = self.states.lock().unwrap();
+        let power = &self.root.power;
         match self.recording.ran_before(vmid, step.n) {
-            Some(true) => {
-                states.entry(vmid.to_string()).or_default();
-            }
-            Some(false) => {
-                states.remove(&vmid.to_string());
-            }
+            Some(true) => power.set(vmid, power.get(vmid).or(Some(QemuStatus::Running))),
+            Some(false) => power.set(vmid, None),
             None => {}
         }
-        let path = self.config_path(vmid);
+        let path = self.root.config_path(vmid);
         let Ok(config) = fs::read_to_string(&path) else {
             return;
         };
@@ -224,29 +225,37 @@ impl<'recording> Replay<'recording> {
         self.write_script(step);
         let double = program("pve-double").unwrap();
         let mut argv = vec![double.display().to_string()];
-        argv.extend(step.argv.iter().cloned());
+        argv.extend(self.with_own_upids(step).unwrap());
         let root = self.root.path().display().to_string();
         let environment = [("PATH", "/usr/bin:/bin"), ("LAB_PVE_ROOT", root.as_str())];
         let run = Run::new(argv)
             .only_environment(&environment)
             .deadline(Duration::from_mins(1));
+        let before = Effects::of(self.root.path());
         let running = std::thread::spawn(move || run.run());
         if step.background {
             self.background.push((step, running));
             return;
         }
         let ran = running.join().unwrap();
-        self.judge(step, ran);
+        let alone = self.background.is_empty();
+        self.judge(step, ran, alone.then_some(&before));
+        let after = Effects::of(self.root.path());
+        let recorded = step.tasks.iter().map(|task| task.upid.clone());
+        self.upids.extend(recorded.zip(after.tasks_since(&before)));
     }
 
-    fn judge(&mut self, step: &Step, ran: Result<Ran, LabError>) {
+    fn judge(&mut self, step: &Step, ran: Result<Ran, LabError>, before: Option<&Effects>) {
         self.compared += 1;
         let root = self.root.path().display().to_string();
         let difference = match ran {
             Ok(mut ran) => {
                 ran.stderr = ran.stderr.replace(&root, "");
                 ran.stdout = ran.stdout.replace(&root, "");
-                difference(step, &ran)
+                difference(step, &ran).or_else(|| {
+                    let after = Effects::of(self.root.path());
+                    after.difference(before?, step, self.root.path())
+                })
             }
             Err(error) => Some(error.to_string()),
         };
@@ -269,25 +278,27 @@ impl<'recording> Replay<'recording> {
                 None => drop(fs::remove_file(place)),
             }
         }
+        let images = self.root.path().join("var/lib/vz/images");
+        for file in &step.disk_change.added {
+            let place = images.join(file);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(place, "").unwrap();
+        }
+        for file in &step.disk_change.removed {
+            let _ = fs::remove_file(images.join(file));
+        }
         let words: Vec<&str> = step.argv.iter().map(String::as_str).collect();
         let Some(vmid) = vmid(&step.argv) else { return };
-        let mut states = self.states.lock().unwrap();
+        let power = &self.root.power;
         match words.as_slice() {
             _ if step.exit != 0 || step.background => {}
-            ["qm", "start" | "reboot", ..] => {
-                states.insert(vmid.to_string(), QemuStatus::Running);
+            ["qm", "start" | "reboot", ..] => power.set(vmid, Some(QemuStatus::Running)),
+            ["qm", "stop" | "shutdown" | "destroy", ..] => power.set(vmid, None),
+            ["pvesh", "create", path, ..] if path.ends_with("/status/stop") => {
+                power.set(vmid, None);
             }
-            ["qm", "stop" | "shutdown" | "destroy", ..] => drop(states.remove(&vmid.to_string())),
             _ => {}
         }
-    }
-
-    fn config_path(&self, vmid: u32) -> std::path::PathBuf {
-        let file = format!(
-            "etc/pve/nodes/{}/qemu-server/{vmid}.conf",
-            self.recording.node()
-        );
-        self.root.path().join(file)
     }
 }
 
@@ -297,25 +308,51 @@ fn shell(hook: &Hook) -> Option<String> {
         return Some("echo \"GUEST HOOK: $1 $2\"".to_owned());
     };
     let mut script = String::new();
-    for (key, value) in does {
-        let text = value.as_str().unwrap_or_default();
-        match key.as_str() {
-            "out" => drop(write!(script, "echo '{text}'; ")),
-            "err" => drop(write!(script, "echo '{text}' >&2; ")),
-            "exit" => drop(write!(script, "exit {value}; ")),
-            _ => return None,
-        }
+    for key in ["out", "err", "exit"] {
+        let Some(value) = does.get(key) else { continue };
+        let text = value.as_str().unwrap_or_default().trim_end();
+        let _ = match key {
+            "out" => write!(script, "echo '{text}'; "),
+            "err" => write!(script, "echo '{text}' >&2; "),
+            _ => write!(script, "exit {value}; "),
+        };
     }
-    Some(script)
+    let others = does
+        .keys()
+        .any(|key| !["out", "err", "exit"].contains(&key.as_str()));
+    (!others).then_some(script)
+}
+
+/// Every guest whose state matters to a step.
+fn guests_of(step: &Step) -> Vec<u32> {
+    let words: Vec<&str> = step.argv.iter().map(String::as_str).collect();
+    let mut guests: Vec<u32> = vmid(&step.argv).into_iter().collect();
+    let after = |name: &str| {
+        let at = words.iter().position(|word| *word == name)?;
+        words.get(at + 1)?.parse::<u32>().ok()
+    };
+    match words.as_slice() {
+        ["qm", "clone", _, newid, ..] => guests.extend(newid.parse::<u32>()),
+        ["qm", "list"] => {
+            let stdout = step.stdout.as_str().unwrap_or_default().lines();
+            guests.extend(
+                stdout.filter_map(|line| line.split_whitespace().next()?.parse::<u32>().ok()),
+            );
+        }
+        _ => guests.extend(after("--newid")),
+    }
+    // Ids that no guest may have are refused before anybody looks.
+    guests.retain(|vmid| *vmid >= 100);
+    guests
 }
 
 /// The guest a command line is about.
 fn vmid(argv: &[String]) -> Option<u32> {
     let words: Vec<&str> = argv.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["qm", _, vmid, ..] | ["pvesh", "get", "/cluster/nextid", "--vmid", vmid, ..] => {
-            vmid.parse().ok()
-        }
+        ["qm", "guest", _, vmid, ..]
+        | ["qm", _, vmid, ..]
+        | ["pvesh", "get", "/cluster/nextid", "--vmid", vmid, ..] => vmid.parse().ok(),
         ["pvesh", _, path, ..] => path.split("/qemu/").nth(1)?.split('/').next()?.parse().ok(),
         _ => None,
     }

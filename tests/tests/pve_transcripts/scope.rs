@@ -13,24 +13,38 @@ pub(crate) fn skip(step: &Step) -> Option<&'static str> {
             ..,
         ] => Some("Phoenix speaks to the agent's socket itself"),
         ["qm", "guest" | "agent", ..] => Some("needs a guest: shown by lab_node"),
-        ["qm", "clone" | "create" | "destroy" | "template", ..] => {
-            Some("guests are made and destroyed by later verbs")
+        ["qm", "list"]
+            if step
+                .stdout
+                .as_str()
+                .unwrap_or_default()
+                .contains(" running ") =>
+        {
+            Some("process ids of a real QEMU")
         }
         ["qm", "cloudinit", ..] => Some("Phoenix leaves the cloud-init image to Proxmox"),
         ["qm", "status", .., "--verbose"] => Some("load figures of a real QEMU"),
-        ["qm", "pending", ..] => Some("Phoenix reads the configuration file"),
         ["qm", "shutdown" | "reboot", _, "--timeout", ..] => {
             Some("a guest's own pace: shown by lab_node")
         }
         ["qm", ..] => None,
         ["pvesh", "get", path, ..] => skip_get(path, step),
-        ["pvesh", "create", path, ..] if path.contains("/status/start") => words
-            .contains(&"--nosuch")
-            .then_some("an option Phoenix does not send"),
-        ["pvesh", ..] => Some("API writes that Phoenix makes by qm, or in later verbs"),
+        ["pvesh", "create" | "set" | "delete", path, ..] => skip_write(path),
+        ["pvesh", ..] => Some("pvesh verbs that Phoenix does not use"),
         ["pct", ..] => Some("containers: the lab holds none yet"),
         ["vzdump" | "lxc-info", ..] => Some("Phoenix sends no backups and no lxc tools"),
         _ => Some("not a Proxmox tool"),
+    }
+}
+
+fn skip_write(path: &str) -> Option<&'static str> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        ["nodes", _, "qemu", _, "agent", ..] => Some("Phoenix speaks to the agent's socket itself"),
+        ["nodes", _, "qemu", ..] => None,
+        ["nodes", _, "lxc", ..] => Some("containers: the lab holds none yet"),
+        ["nodes", _, "startall" | "stopall"] => Some("a guest's own pace: shown by lab_node"),
+        _ => Some("API paths that Phoenix does not write"),
     }
 }
 
@@ -42,14 +56,16 @@ fn skip_get(path: &str, step: &Step) -> Option<&'static str> {
     match parts.as_slice() {
         ["cluster", "nextid"]
         | ["no", "such"]
-        | ["nodes", _, "qemu", _, "config"]
+        | ["storage"]
+        | ["nodes", _, "qemu", _, "config" | "pending" | "cloudinit"]
+        | ["nodes", _, "tasks", _, "status" | "log"]
         | ["nodes", _, "qemu", _, "status", "current"]
         | ["nodes", "other" | "nonode", ..]
         | ["cluster", "ha" | "config", ..] => None,
         ["cluster", "resources"] | ["nodes", _, "qemu"] | ["nodes"] => {
             Some("lists every guest of the rig, most of which are not in the recording")
         }
-        ["nodes", _, "tasks", ..] | ["cluster", "tasks"] => Some("tasks of earlier scenarios"),
+        ["nodes", _, "tasks"] | ["cluster", "tasks"] => Some("tasks of earlier scenarios"),
         _ => Some("API paths that Phoenix does not ask"),
     }
 }

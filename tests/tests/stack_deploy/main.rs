@@ -10,6 +10,7 @@ mod manager;
 use std::collections::BTreeMap;
 
 use manager::{IMAGE, Manager};
+use phoenix_common::spec::Rotate;
 use phoenix_guest_agent::stack::StackError;
 use phoenix_tests::lab::Suite;
 
@@ -226,29 +227,35 @@ fn a_stack_of_the_docker_cli_is_adopted() {
             return;
         };
         let compose = SHOP
-            .replace("secrets: [key]", "")
-            .replace("secrets: {key: {file: key}}", "")
             .replace("${IMAGE}", IMAGE)
             .replace("${VERSION}", "1")
             .replace("${PASSWORD}", "canary-password");
-        manager
-            .guest()
-            .write("/root/shop/shop.ini", "first", 0o644)
-            .unwrap();
-        manager
-            .guest()
-            .write(
-                "/root/shop/compose.yml",
-                format!("version: \"3.8\"\n{compose}"),
-                0o644,
-            )
-            .unwrap();
+        let written = format!("version: \"3.8\"\n{compose}");
+        for (name, text) in [
+            ("shop.ini", "first"),
+            ("key", "the-key"),
+            ("compose.yml", &written),
+        ] {
+            let path = format!("/root/shop/{name}");
+            manager.guest().write(&path, text, 0o644).unwrap();
+        }
         manager.docker("stack deploy -c /root/shop/compose.yml dev1_shop");
         let mut spec = manager::spec("dev1_shop", &compose);
-        spec.files = manager::files(&[("shop.ini", "first")]);
-        assert_eq!(manager.plan(&spec).unwrap().changes, [], "{suite}");
-        let (report, _) = manager.deploy(&spec);
-        assert!(report.unwrap().changes.is_empty());
+        spec.files = manager::files(&[("shop.ini", "first"), ("key", "the-key")]);
+        for rotate in [Rotate::On, Rotate::Off] {
+            spec.rotate = rotate;
+            let versions = manager.object_versions();
+            assert_eq!(manager.plan(&spec).unwrap().changes, [], "{suite}");
+            let (report, _) = manager.deploy(&spec);
+            assert!(report.unwrap().changes.is_empty());
+            assert_eq!(manager.object_versions(), versions, "{suite}");
+        }
+        spec.files = manager::files(&[("shop.ini", "first"), ("key", "another")]);
+        let refused = phoenix_common::log::Chain(&manager.plan(&spec).unwrap_err()).to_string();
+        assert!(
+            refused.contains("secret dev1_shop_key exists with other content"),
+            "{suite}: {refused}"
+        );
         assert_eq!(manager.get("8080/file"), "first");
         // And the other way round: its tools remove it.
         manager.docker("stack rm dev1_shop");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use phoenix_common::secret::Secret;
 use phoenix_common::spec::{
-    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, StackFile, StackSpec,
+    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,
 };
 use phoenix_common::wire::{Progress, StackPlan, WorkReport};
 use phoenix_guest_agent::docker::engine::Engine;
@@ -110,6 +110,16 @@ impl Manager {
             .collect()
     }
 
+    /// The version indexes of the stack's configs, secrets and services.
+    pub(crate) fn object_versions(&self) -> Vec<String> {
+        let list = |kind: &str| {
+            let ids = self.docker(&format!("{kind} ls -q"));
+            let format = "{{.Spec.Name}}={{.Version.Index}}";
+            self.docker(&format!("{kind} inspect --format {format} {ids}"))
+        };
+        ["config", "secret", "service"].map(list).to_vec()
+    }
+
     /// The body of `http://<guest>:<port and path>`; a task may still be starting.
     pub(crate) fn get(&self, port_and_path: &str) -> String {
         let url = format!("{}:{port_and_path}", self.guest().address());
@@ -179,6 +189,7 @@ pub(crate) fn spec(namespace: &str, compose: &str) -> StackSpec {
         compat: Compat::Extended,
         resolve_image: ResolveImage::Changed,
         on_failure: OnFailure::None,
+        rotate: Rotate::On,
         pinned_to: None,
         wait_seconds: 60,
     }

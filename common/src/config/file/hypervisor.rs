@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{AddressWithPrefix, GuestName, Host, ImageVersion, PlainName};
+use super::text::{
+    AddressWithPrefix, CertificateFingerprint, GuestName, Host, HostPath, HttpsServer,
+    ImageVersion, PlainName,
+};
 use crate::config::guest::Deployer;
 use crate::config::hypervisor::PreStart;
 use crate::vmid::Vmid;
@@ -31,6 +34,7 @@ pub(in crate::config) struct HypervisorFile {
     pub(in crate::config) swarm: SwarmEntry,
     pub(in crate::config) portainer: PortainerEntry,
     pub(in crate::config) gateway: Option<GatewayEntry>,
+    pub(in crate::config) pve_api: Option<PveApiEntry>,
 }
 
 /// Limits of the worker.
@@ -105,4 +109,21 @@ pub(in crate::config) struct RouteEntry {
     /// Host name that this route is for; default: every name.
     #[serde(default)]
     pub(in crate::config) server_name: Option<Host>,
+}
+
+/// Proxmox's REST API with a token, in place of its own tools as root.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PveApi")]
+pub(in crate::config) struct PveApiEntry {
+    /// Such as `https://127.0.0.1:8006`.
+    pub(in crate::config) url: HttpsServer,
+    /// The file with the API token, one line `USER@REALM!ID=UUID`, readable by root only.
+    pub(in crate::config) token_file: HostPath,
+    /// Fingerprint (SHA-256) of the server's certificate; this or `ca_file`.
+    #[serde(default)]
+    pub(in crate::config) fingerprint: Option<CertificateFingerprint>,
+    /// Certificate of the authority that signed the server's (PEM), such as `/etc/pve/pve-root-ca.pem`.
+    #[serde(default)]
+    pub(in crate::config) ca_file: Option<HostPath>,
 }

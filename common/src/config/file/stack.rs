@@ -9,7 +9,7 @@ use super::text::{
     AbsolutePath, ConfigName, Constraint, EnvironmentName, HostPath, Line, ServiceName, StackName,
     Value, VariableName,
 };
-use crate::spec::{Compat, OnFailure, ResolveImage};
+use crate::spec::{Compat, OnFailure, ResolveImage, Rotate};
 
 /// The stacks of the estate.
 #[derive(Deserialize, JsonSchema)]
@@ -68,6 +68,10 @@ pub(in crate::config) struct StackEntry {
     #[serde(default)]
     #[schemars(with = "Option<OnFailureName>")]
     pub(in crate::config) on_failure: Option<OnFailure>,
+    /// Whether changed configs and secrets get names of their own.
+    #[serde(default)]
+    #[schemars(with = "Option<RotateName>")]
+    pub(in crate::config) rotate: Option<Rotate>,
     /// How long a deployment waits for its services, in seconds.
     #[serde(default)]
     #[schemars(range(min = 1, max = 86_400))]
@@ -154,4 +158,15 @@ enum OnFailureName {
     None,
     /// Every service of the stack that was changed returns to what it was before.
     RollbackStack,
+}
+
+/// The words of [`Rotate`].
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Rotate")]
+enum RotateName {
+    /// Changed content gets the name `<name>_<hash>`.
+    On,
+    /// Always docker's plain names; changed content is refused.
+    Off,
 }

@@ -182,3 +182,15 @@ text!(
     r"^[0-9]+\.[0-9]+\.[0-9]+$",
     "write a version such as 2.39.6"
 );
+text!(
+    /// The address of an HTTPS server without a path, such as `https://pve1:8006`.
+    HttpsServer,
+    r"^https://([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?$",
+    "write https://HOST:PORT, such as https://127.0.0.1:8006"
+);
+text!(
+    /// SHA-256 over a certificate, in hexadecimal digits, with colons or without.
+    CertificateFingerprint,
+    r"^([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$",
+    "write the SHA-256 fingerprint of the certificate: 32 bytes in hexadecimal digits"
+);

@@ -1,8 +1,10 @@
 //! Settings of the node.
 
-use super::super::error::ConfigError;
-use super::super::file::{HypervisorFile, RouteEntry};
-use super::super::hypervisor::{Gateway, Hypervisor, Route};
+use std::path::{Path, PathBuf};
+
+use super::super::error::{ConfigError, Rule};
+use super::super::file::{HypervisorFile, PveApiEntry, RouteEntry};
+use super::super::hypervisor::{ApiTrust, Gateway, Hypervisor, PveApi, Route};
 use super::super::schema;
 use super::super::shape;
 use super::super::source::Place;
@@ -75,7 +77,40 @@ fn merged(file: HypervisorFile, place: &Place<'_>, errors: &mut Vec<ConfigError>
         routes: gateway.routes.into_iter().map(route).collect(),
         origin: place.at("gateway").origin(),
     });
+    if let Some(entry) = file.pve_api {
+        match pve_api(entry, &place.at("pve_api")) {
+            Ok(api) => settings.pve_api = Some(api),
+            Err(error) => errors.push(error),
+        }
+    }
     settings
+}
+
+fn pve_api(entry: PveApiEntry, place: &Place<'_>) -> Result<PveApi, ConfigError> {
+    let folder = place.source.file.parent().unwrap_or(Path::new(""));
+    let host_path = |path: &str| -> PathBuf { folder.join(path) };
+    let trust = match (entry.fingerprint, entry.ca_file) {
+        (Some(fingerprint), None) => ApiTrust::Fingerprint(fingerprint.into()),
+        (None, Some(file)) => ApiTrust::AuthorityFile(host_path(&file)),
+        (Some(_), Some(_)) => {
+            let message = "`fingerprint` and `ca_file` are both given";
+            return Err(place
+                .at("ca_file")
+                .error(Rule::ServerTrust, message)
+                .hint("keep one: a pinned certificate needs no authority"));
+        }
+        (None, None) => {
+            let message = "neither `fingerprint` nor `ca_file` is given";
+            return Err(place
+                .error(Rule::ServerTrust, message)
+                .hint("on a node write \"ca_file\": \"/etc/pve/pve-root-ca.pem\", or pin the certificate: pvenode cert info"));
+        }
+    };
+    Ok(PveApi {
+        url: entry.url.trim_end_matches('/').to_owned(),
+        token_file: host_path(&entry.token_file),
+        trust,
+    })
 }
 
 fn set<T>(setting: &mut T, value: Option<T>) {

@@ -7,6 +7,7 @@ mod refusal;
 
 use std::collections::BTreeSet;
 
+use phoenix_common::spec::Rotate;
 use phoenix_common::wire::{Change, ChangeVerb, FieldChange};
 use serde_json::{Value, json};
 
@@ -31,6 +32,7 @@ pub struct Policy {
     pub like_docker: bool,
     /// Removes what is of the stack and not in the file.
     pub prune: bool,
+    pub rotate: Rotate,
     pub keeps: Keeps,
     pub mask: Mask,
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use phoenix_common::digest::sha256_hex;
+use phoenix_common::spec::Rotate;
 use phoenix_common::wire::ChangeVerb;
 use serde_json::json;
 
@@ -88,6 +89,7 @@ impl Planner<'_> {
 
     fn object(&mut self, kind: ObjectKind, spec: &ObjectSpec) -> String {
         let live = self.live.objects(kind);
+        let rotates = self.policy.rotate == Rotate::On;
         let mut spec = spec.clone();
         let hash = content_hash(&spec);
         if kind == ObjectKind::Secret && spec.driver.is_none() {
@@ -95,33 +97,32 @@ impl Planner<'_> {
         }
         let base = spec.name.clone();
         let hashed = format!("{base}_{}", &hash[..HASH_DIGITS]);
-        let candidates = [&base, &hashed];
+        let candidates = if rotates {
+            vec![&base, &hashed]
+        } else {
+            vec![&base]
+        };
         let fitting = candidates.into_iter().find_map(|name| {
             let existing = live.get(name)?;
-            has_content(kind, existing, &spec).then(|| (name.clone(), existing))
+            let told_same = self.live.same_secrets.contains(name);
+            has_content(kind, existing, &spec, told_same).then(|| (name.clone(), existing))
         });
         if let Some((name, existing)) = fitting {
             spec.name = name;
-            if !existing.is_of(self.namespace.name()) {
-                self.refusals.push(Refusal::ForeignObject {
-                    kind,
-                    name: spec.name.clone(),
-                });
-                return base;
-            }
-            let labels = |spec: &serde_json::Value| diff::object(spec, &["Labels"]);
-            let fields = diff::changes(
-                &labels(&existing.spec),
-                &labels(&json!(spec)),
-                &self.policy.mask,
-            );
-            if !fields.is_empty() {
-                self.update(kind, spec.clone(), existing, fields);
-            }
-            return spec.name;
+            return self.kept(kind, spec, existing).unwrap_or(base);
         }
-        let rotated = live.contains_key(&base) || live.keys().any(|name| is_hashed(&base, name));
-        if rotated {
+        if let Some(existing) = live.get(&base).filter(|_| !rotates) {
+            let name = base.clone();
+            let ours = existing.is_of(self.namespace.name());
+            self.refusals.push(if ours {
+                Refusal::ContentFixed { kind, name }
+            } else {
+                Refusal::ForeignObject { kind, name }
+            });
+            return base;
+        }
+        let taken = live.contains_key(&base) || live.keys().any(|name| is_hashed(&base, name));
+        if rotates && taken {
             if hashed.len() > OBJECT_NAME_LIMIT {
                 self.refusals.push(Refusal::NoRoomForName {
                     kind,
@@ -134,6 +135,34 @@ impl Planner<'_> {
         let name = spec.name.clone();
         self.create(kind, spec);
         name
+    }
+
+    /// The object has the content already; its labels may differ. `None` if it is not of this stack.
+    fn kept(
+        &mut self,
+        kind: ObjectKind,
+        mut spec: ObjectSpec,
+        existing: &LiveObject,
+    ) -> Option<String> {
+        let name = spec.name.clone();
+        if !existing.is_of(self.namespace.name()) {
+            self.refusals.push(Refusal::ForeignObject { kind, name });
+            return None;
+        }
+        if existing.label(CONTENT_LABEL).is_none() {
+            // Made by the docker CLI: no write only to label it.
+            spec.labels.remove(CONTENT_LABEL);
+        }
+        let labels = |spec: &serde_json::Value| diff::object(spec, &["Labels"]);
+        let fields = diff::changes(
+            &labels(&existing.spec),
+            &labels(&json!(spec)),
+            &self.policy.mask,
+        );
+        if !fields.is_empty() {
+            self.update(kind, spec, existing, fields);
+        }
+        Some(name)
     }
 
     fn create(&mut self, kind: ObjectKind, spec: ObjectSpec) {
@@ -180,9 +209,14 @@ fn is_hashed(base: &str, name: &str) -> bool {
     })
 }
 
-/// Whether the engine's object holds what is wanted. A config's content is told, a secret's is not:
-/// one without our label counts as different.
-fn has_content(kind: ObjectKind, existing: &LiveObject, spec: &ObjectSpec) -> bool {
+/// Whether the engine's object holds what is wanted. A config's content is told. A secret's is not: ours
+/// say it by a label, of others `told_same` says it.
+fn has_content(
+    kind: ObjectKind,
+    existing: &LiveObject,
+    spec: &ObjectSpec,
+    told_same: bool,
+) -> bool {
     let wanted = json!(spec);
     let fixed = |value: &serde_json::Value| diff::object(value, &["Driver", "Templating"]);
     let same_drivers = fixed(&existing.spec) == fixed(&wanted);
@@ -190,8 +224,9 @@ fn has_content(kind: ObjectKind, existing: &LiveObject, spec: &ObjectSpec) -> bo
         && match kind {
             _ if spec.driver.is_some() => true,
             ObjectKind::Config => existing.spec.get("Data") == wanted.get("Data"),
-            ObjectKind::Secret => {
-                existing.label(CONTENT_LABEL) == spec.labels.get(CONTENT_LABEL).map(String::as_str)
-            }
+            ObjectKind::Secret => match existing.label(CONTENT_LABEL) {
+                Some(label) => spec.labels.get(CONTENT_LABEL).map(String::as_str) == Some(label),
+                None => told_same,
+            },
         }
 }

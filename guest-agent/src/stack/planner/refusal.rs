@@ -28,6 +28,8 @@ pub enum Refusal {
     ForeignObject { kind: ObjectKind, name: String },
     #[error("the content of {} {name} changed and its name is too long for a second one; shorten its key or `name`", kind.word())]
     NoRoomForName { kind: ObjectKind, name: String },
+    #[error("{} {name} exists with other content, which Docker cannot change in place; leave `rotate` on, give it another `name`, or remove the stack first", kind.word())]
+    ContentFixed { kind: ObjectKind, name: String },
     #[error(
         "port {port} of service {service} is published by service {other} already; give one of them another"
     )]

@@ -10,6 +10,8 @@ pub(super) struct Arguments {
     pub(super) words: Vec<String>,
     pub(super) options: BTreeMap<String, String>,
     pub(super) rest: Vec<String>,
+    /// Options in their order, also those given more than once.
+    repeated: Vec<(String, String)>,
 }
 
 impl Arguments {
@@ -32,6 +34,7 @@ impl Arguments {
                 let value = words.next_if(|next| option_name(next).is_none() && *next != "--");
                 (name, value.cloned().unwrap_or_else(|| "1".to_owned()))
             };
+            parsed.repeated.push((name.to_owned(), value.clone()));
             parsed.options.insert(name.to_owned(), value);
         }
         parsed
@@ -49,6 +52,12 @@ impl Arguments {
                 "vmid: type check ('integer') failed - got '{word}'\n{usage}"
             ))
         })
+    }
+
+    /// Every value of an option that may be given more than once.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        let given = self.repeated.iter().filter(|(key, _)| key == name);
+        given.map(|(_, value)| value.clone()).collect()
     }
 
     pub(super) fn flag(&self, name: &str) -> bool {

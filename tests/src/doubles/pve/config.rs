@@ -1,9 +1,12 @@
-//! A guest's configuration file: a current section, `[PENDING]` and snapshots.
+//! A guest's configuration file: a current section, `[PENDING]`, `[special:cloudinit]` and snapshots.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use phoenix_common::digest::sha256_hex;
+
+const PENDING: &str = "[PENDING]";
+const CLOUD_INIT: &str = "[special:cloudinit]";
 
 /// The file in parts; keys are kept in order of their names, as Proxmox writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,8 +15,10 @@ pub(super) struct Config {
     pub(super) description: Vec<String>,
     pub(super) current: BTreeMap<String, String>,
     pub(super) pending: BTreeMap<String, String>,
+    /// What a running guest's cloud-init image holds that differs from the current section.
+    pub(super) cloud_init: BTreeMap<String, String>,
     /// Other sections, verbatim.
-    sections: Vec<String>,
+    pub(super) sections: Vec<String>,
 }
 
 impl Config {
@@ -23,11 +28,11 @@ impl Config {
         for line in text.lines() {
             if line.starts_with('[') {
                 line.clone_into(&mut section);
-                if section != "[PENDING]" {
+                if section != PENDING && section != CLOUD_INIT {
                     config.sections.push(format!("{line}\n"));
                 }
-            } else if section.is_empty() || section == "[PENDING]" {
-                config.line(line, section.is_empty());
+            } else if section.is_empty() || section == PENDING || section == CLOUD_INIT {
+                config.line(line, &section);
             } else if let Some(last) = config.sections.last_mut() {
                 last.push_str(line);
                 last.push('\n');
@@ -36,14 +41,14 @@ impl Config {
         config
     }
 
-    fn line(&mut self, line: &str, current: bool) {
+    fn line(&mut self, line: &str, section: &str) {
         if let Some(comment) = line.strip_prefix('#') {
             self.description.push(comment.to_owned());
         } else if let Some((key, value)) = line.split_once(':') {
-            let keys = if current {
-                &mut self.current
-            } else {
-                &mut self.pending
+            let keys = match section {
+                PENDING => &mut self.pending,
+                CLOUD_INIT => &mut self.cloud_init,
+                _ => &mut self.current,
             };
             keys.insert(key.trim().to_owned(), value.trim().to_owned());
         }
@@ -88,9 +93,11 @@ impl fmt::Display for Config {
         for (key, value) in &self.current {
             writeln!(formatter, "{key}: {value}")?;
         }
-        if !self.pending.is_empty() {
-            writeln!(formatter, "\n[PENDING]")?;
-            for (key, value) in &self.pending {
+        for (name, keys) in [(PENDING, &self.pending), (CLOUD_INIT, &self.cloud_init)] {
+            if !keys.is_empty() {
+                writeln!(formatter, "\n{name}")?;
+            }
+            for (key, value) in keys {
                 writeln!(formatter, "{key}: {value}")?;
             }
         }
@@ -108,14 +115,15 @@ mod tests {
 
     #[test]
     fn sections_survive_and_pending_is_what_is_wanted() {
-        let text = "#note\ncores: 1\nmemory: 512\nname: a\n\n[PENDING]\ncores: 4\ndelete: name\n\n[s1]\ncores: 1\n";
+        let text = "#note\ncores: 1\nmemory: 512\nname: a\n\n[PENDING]\ncores: 4\ndelete: name\n\n\
+            [special:cloudinit]\nname: old\n\n[s1]\ncores: 1\n";
         let mut config = Config::parse(text);
         assert_eq!(config.to_string(), text);
         assert_eq!(config.get("cores"), Some("1"));
         config.apply_pending();
         assert_eq!(
             config.to_string(),
-            "#note\ncores: 4\nmemory: 512\n\n[s1]\ncores: 1\n"
+            "#note\ncores: 4\nmemory: 512\n\n[special:cloudinit]\nname: old\n\n[s1]\ncores: 1\n"
         );
     }
 }

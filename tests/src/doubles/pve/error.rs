@@ -47,8 +47,8 @@ pub(super) enum PveError {
     #[error("pve double: {0}")]
     Double(String),
     /// A task failed and has said why.
-    #[error("{0}")]
-    Task(String),
+    #[error("{wrong}")]
+    Task { upid: String, wrong: String },
 }
 
 impl PveError {

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use phoenix_common::vmid::Vmid;
+
+use super::config::Config;
 use super::error::PveError;
 use super::node::Node;
+use crate::lab::GuestSpec;
 use crate::lab::control::{Power, QemuStatus, Reply, Request, ask};
+use crate::lab::pve_files::DiskContent;
 
 const ANSWER: Duration = Duration::from_mins(1);
 
@@ -28,6 +33,42 @@ impl Machines {
     pub(super) fn start(&self, vmid: u32, status: QemuStatus) -> Result<(), PveError> {
         let machine = vmid.to_string();
         self.ask(&Request::Start { machine, status })
+    }
+
+    /// Gives a guest that was cloned a place in the lab, unless it has one: `disk` is what is on its disk.
+    pub(super) fn place(&self, vmid: u32, config: &Config, disk: &[u8]) -> Result<(), PveError> {
+        let status = Request::Status {
+            machine: vmid.to_string(),
+        };
+        let Ok(content) = serde_json::from_slice::<DiskContent>(disk) else {
+            return Ok(());
+        };
+        if ask(&self.0, &status, ANSWER).is_ok() {
+            return Ok(());
+        }
+        let vmid = Vmid::new(vmid).map_err(|error| PveError::Double(error.to_string()))?;
+        let address = config.get("ipconfig0").and_then(|value| {
+            let ip = value.split(',').find_map(|part| part.strip_prefix("ip="))?;
+            ip.split('/').next()?.parse().ok()
+        });
+        let memory_mib = super::resources::memory_mib(config);
+        let guest = GuestSpec {
+            vmid,
+            suite: content.suite,
+            name: config.get("name").unwrap_or_default().to_owned(),
+            address,
+            memory_bytes: Some(memory_mib << 20),
+            started: false,
+            docker: content.docker,
+            config_lines: Vec::new(),
+        };
+        self.ask(&Request::Define { guest })
+    }
+
+    /// Its disks are gone. A lab that does not know it has nothing to forget.
+    pub(super) fn forget(&self, vmid: u32) {
+        let machine = vmid.to_string();
+        let _ = self.ask(&Request::Forget { machine });
     }
 
     pub(super) fn kill(&self, vmid: u32) -> Result<(), PveError> {

@@ -3,27 +3,46 @@
 
 mod agent;
 mod arguments;
+mod bulk;
+mod clone;
 mod config;
+mod create;
+mod destroy;
 mod error;
+mod fault;
+mod guest_exec;
 mod hook_call;
+mod identity;
+mod job;
 mod lock;
 mod machine;
 mod node;
 mod pct;
 mod power;
+mod power_states;
 mod pvesh;
+mod pvesh_get;
+mod pvesh_tasks;
 mod qm;
 mod qm_check;
+mod qm_guests;
 mod qm_set;
+mod qm_show;
+mod resize;
 mod resources;
+mod root;
 mod task;
+mod volume;
 
 use std::ffi::OsString;
 
 use error::PveError;
 use node::Node;
 
+pub use fault::Fault;
 pub use hook_call::Phase;
+pub use power_states::PowerStates;
+pub use root::PveRoot;
 
 /// Runs the program that `argv[0]` names; its exit code.
 pub fn run(argv: Vec<OsString>) -> u8 {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::Config;
 use super::error::PveError;
+use super::fault;
 
 /// A virtual machine or a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +107,7 @@ impl Node {
         vmid: u32,
         config: &Config,
     ) -> Result<(), PveError> {
+        self.check_writable()?;
         let path = self.config_path(kind, vmid);
         let fresh = path.with_extension("conf.tmp");
         fs::write(&fresh, config.to_string())?;
@@ -114,13 +116,51 @@ impl Node {
         Ok(())
     }
 
+    pub(super) fn remove_config(&self, kind: Kind, vmid: u32) -> Result<(), PveError> {
+        match fs::remove_file(self.config_path(kind, vmid)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        crate::lab::pve_files::write_vmlist(&self.etc_pve())?;
+        Ok(())
+    }
+
+    /// Whether some guest of the cluster has this id.
+    pub(super) fn knows(&self, vmid: u32) -> bool {
+        let Ok(nodes) = fs::read_dir(self.etc_pve().join("nodes")) else {
+            return false;
+        };
+        let files = [Kind::Qemu, Kind::Lxc].map(|kind| format!("{}/{vmid}.conf", kind.folder()));
+        nodes
+            .flatten()
+            .any(|node| files.iter().any(|file| node.path().join(file).exists()))
+    }
+
+    /// What starts and clones ask first.
+    pub(super) fn check_quorum(&self) -> Result<(), PveError> {
+        if fault::is_on(self, "no-quorum") {
+            return Err(PveError::died(255, "cluster not ready - no quorum?"));
+        }
+        Ok(())
+    }
+
+    /// Without quorum pmxcfs refuses every write (EACCES).
+    pub(super) fn check_writable(&self) -> Result<(), PveError> {
+        if !fault::is_on(self, "no-quorum") {
+            return Ok(());
+        }
+        let place = format!("/etc/pve/nodes/{}/qemu-server", self.name());
+        let text = format!("unable to open file '{place}' - Permission denied");
+        Err(PveError::died(13, text))
+    }
+
     /// Ids of the guests of one kind on this node, in order.
     pub(super) fn guests(&self, kind: Kind) -> Vec<u32> {
-        let folder = self
-            .etc_pve()
-            .join("nodes")
-            .join(self.name())
-            .join(kind.folder());
+        self.guests_of(&self.name(), kind)
+    }
+
+    fn guests_of(&self, owner: &str, kind: Kind) -> Vec<u32> {
+        let folder = self.etc_pve().join("nodes").join(owner).join(kind.folder());
         let Ok(entries) = fs::read_dir(folder) else {
             return Vec::new();
         };
@@ -133,6 +173,25 @@ impl Node {
         guests
     }
 
+    /// Owner and id of the virtual machines of the cluster's other nodes.
+    pub(super) fn guests_elsewhere(&self) -> Vec<(String, u32)> {
+        let Ok(nodes) = fs::read_dir(self.etc_pve().join("nodes")) else {
+            return Vec::new();
+        };
+        let names = nodes
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok());
+        let others = names.filter(|name| *name != self.name());
+        let mut found: Vec<(String, u32)> = others
+            .flat_map(|owner| {
+                let vmids = self.guests_of(&owner, Kind::Qemu);
+                vmids.into_iter().map(move |vmid| (owner.clone(), vmid))
+            })
+            .collect();
+        found.sort();
+        found
+    }
+
     /// A file of `/run/qemu-server`.
     pub(super) fn run_file(&self, vmid: u32, extension: &str) -> PathBuf {
         self.below(&format!("/run/qemu-server/{vmid}.{extension}"))
@@ -140,7 +199,8 @@ impl Node {
 
     /// The program behind a volume id such as `local:snippets/hook.sh`.
     pub(super) fn snippet(&self, volume: &str) -> Option<PathBuf> {
-        let name = volume.strip_prefix("local:snippets/")?;
-        Some(self.below("/var/lib/vz/snippets").join(name))
+        let (storage, name) = volume.split_once(":snippets/")?;
+        let storage = super::volume::storage(self, storage).ok()?;
+        Some(self.below(&storage.path).join("snippets").join(name))
     }
 }

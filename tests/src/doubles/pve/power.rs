@@ -8,41 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::config::Config;
 use super::error::PveError;
 use super::hook_call::{HookCall, Phase};
+use super::job::Job;
 use super::lock::{Teller, WAIT, lock};
 use super::machine::Machines;
 use super::node::{Kind, Node};
-use super::resources::startup_order;
 use super::say;
 use super::task::{self, Show};
-use super::{agent, qm_set};
+use super::{agent, volume};
 use crate::lab::control::QemuStatus;
-
-/// What a task does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Job {
-    Start(Start),
-    Stop(Stop),
-    Shutdown(Shutdown),
-    Reboot(Shutdown),
-    StartAll {
-        force: bool,
-    },
-    StopAll {
-        timeout_seconds: u64,
-    },
-    Resize {
-        vmid: u32,
-        disk: String,
-        size: String,
-    },
-    /// Only the hook call that such a task makes.
-    Event {
-        vmid: u32,
-        phase: Phase,
-        migrated_from: String,
-    },
-}
 
 /// `qm start`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,40 +45,8 @@ pub(super) struct Shutdown {
     pub(super) force_stop: bool,
 }
 
-impl Job {
-    pub(super) fn run(&self, node: &Node) -> Result<(), PveError> {
-        match self {
-            Self::Start(start) => start.run(node),
-            Self::Stop(stop) => stop.run(node),
-            Self::Shutdown(shutdown) => shutdown.run(node),
-            Self::Reboot(shutdown) => {
-                fs::write(node.run_file(shutdown.vmid, "reboot"), "")?;
-                let result = shutdown.run(node);
-                if result.is_err() {
-                    let _ = fs::remove_file(node.run_file(shutdown.vmid, "reboot"));
-                }
-                result
-            }
-            Self::StartAll { force } => {
-                start_all(node, *force);
-                Ok(())
-            }
-            Self::StopAll { timeout_seconds } => {
-                stop_all(node, *timeout_seconds);
-                Ok(())
-            }
-            Self::Resize { vmid, disk, size } => qm_set::grow(node, *vmid, disk, size),
-            Self::Event {
-                vmid,
-                phase,
-                migrated_from,
-            } => event(node, *vmid, *phase, migrated_from),
-        }
-    }
-}
-
 impl Start {
-    fn run(&self, node: &Node) -> Result<(), PveError> {
+    pub(super) fn run(&self, node: &Node) -> Result<(), PveError> {
         let vmid = self.vmid;
         let _held = lock(node, Kind::Qemu, vmid, WAIT, Teller::Task)?;
         let mut config = match &self.migrated_from {
@@ -117,13 +58,19 @@ impl Start {
         if !self.skip_lock {
             check_lock(&config)?;
         }
+        if config.get("template") == Some("1") {
+            return Err(PveError::died(
+                255,
+                "you can't start a vm if it's a template",
+            ));
+        }
         let machines = Machines::of(node);
         if machines.status(vmid).is_some() {
             return Err(PveError::AlreadyRunning(vmid));
         }
-        if self.migrated_from.is_none() && !config.pending.is_empty() {
-            config.apply_pending();
-            node.write_config(Kind::Qemu, vmid, &config)?;
+        node.check_quorum()?;
+        if self.migrated_from.is_none() {
+            prepare(node, vmid, &mut config)?;
         }
         let hook = |phase| HookCall {
             node,
@@ -134,6 +81,10 @@ impl Start {
         hook(Phase::PreStart).run(&config)?;
         // Its presence says that post-stop is still owed (Proxmox 9.1.13).
         fs::write(node.run_file(vmid, "cleanup"), "")?;
+        let disks = volume::drives(&config);
+        if let Some(disk) = disks.iter().find(|drive| !drive.is_cdrom()) {
+            machines.place(vmid, &config, &volume::read(node, &disk.volume))?;
+        }
         machines.start(vmid, self.first_status())?;
         if self.migrated_from.is_some() {
             say(&format!(
@@ -154,8 +105,24 @@ impl Start {
     }
 }
 
+/// What a real start writes before anything runs: pending values, and cloud-init's image.
+fn prepare(node: &Node, vmid: u32, config: &mut Config) -> Result<(), PveError> {
+    if !config.pending.is_empty() || !config.cloud_init.is_empty() {
+        config.apply_pending();
+        config.cloud_init.clear();
+        node.write_config(Kind::Qemu, vmid, config)?;
+    }
+    if volume::drives(config)
+        .iter()
+        .any(volume::Drive::is_cloudinit)
+    {
+        say("generating cloud-init ISO");
+    }
+    Ok(())
+}
+
 impl Stop {
-    fn run(&self, node: &Node) -> Result<(), PveError> {
+    pub(super) fn run(&self, node: &Node) -> Result<(), PveError> {
         if self.migrated_from.is_some() {
             return self.abort_migration(node);
         }
@@ -182,7 +149,7 @@ impl Stop {
 }
 
 impl Shutdown {
-    fn run(&self, node: &Node) -> Result<(), PveError> {
+    pub(super) fn run(&self, node: &Node) -> Result<(), PveError> {
         let vmid = self.vmid;
         let _held = lock(node, Kind::Qemu, vmid, WAIT, Teller::Task)?;
         let config = node.config_or_not_here(Kind::Qemu, vmid)?;
@@ -220,7 +187,12 @@ impl Shutdown {
     }
 }
 
-fn event(node: &Node, vmid: u32, phase: Phase, migrated_from: &str) -> Result<(), PveError> {
+pub(super) fn event(
+    node: &Node,
+    vmid: u32,
+    phase: Phase,
+    migrated_from: &str,
+) -> Result<(), PveError> {
     let _held = lock(node, Kind::Qemu, vmid, WAIT, Teller::Task)?;
     let config = match node.config(Kind::Qemu, vmid) {
         Err(_) if !migrated_from.is_empty() => node.config_anywhere(vmid).unwrap_or_default(),
@@ -261,61 +233,7 @@ pub(super) fn clean_up(node: &Node, vmid: u32) -> Result<(), PveError> {
         vmid,
         ..Start::default()
     };
-    task::run(node, "qmstart", Some(vmid), Job::Start(start), Show::Stdout).map(drop)
-}
-
-/// Node boot: guests with `onboot`, by order; a group starts when the group before has started.
-fn start_all(node: &Node, force: bool) {
-    for guest in startup_order(node) {
-        if !force && !guest.onboot || Machines::of(node).status(guest.vmid).is_some() {
-            continue;
-        }
-        let vmid = guest.vmid;
-        say(&format!("Starting VM {vmid}"));
-        let start = Start {
-            vmid,
-            ..Start::default()
-        };
-        // Children of a bulk task log on their own.
-        if let Err(error) = task::run(
-            node,
-            "qmstart",
-            Some(vmid),
-            Job::Start(start),
-            Show::Nothing,
-        ) {
-            say(&format!("Starting VM {vmid} failed: {error}"));
-        } else if guest.up_seconds > 0 {
-            say(&format!(
-                "Waiting for {} seconds (startup delay)",
-                guest.up_seconds
-            ));
-            std::thread::sleep(Duration::from_secs(guest.up_seconds));
-        }
-    }
-}
-
-/// Node shutdown: all running guests, in reverse order.
-fn stop_all(node: &Node, timeout_seconds: u64) {
-    for guest in startup_order(node).into_iter().rev() {
-        if Machines::of(node).status(guest.vmid).is_none() {
-            continue;
-        }
-        let vmid = guest.vmid;
-        say(&format!(
-            "Stopping VM {vmid} (timeout = {timeout_seconds} seconds)"
-        ));
-        let shutdown = Shutdown {
-            vmid,
-            skip_lock: false,
-            timeout_seconds,
-            force_stop: true,
-        };
-        let job = Job::Shutdown(shutdown);
-        if let Err(error) = task::run(node, "qmshutdown", Some(vmid), job, Show::Nothing) {
-            say(&format!("Stopping VM {vmid} failed: {error}"));
-        }
-    }
+    task::run(node, Job::Start(start), Show::Stdout).map(drop)
 }
 
 fn stop_hook(node: &Node, vmid: u32, phase: Phase) -> HookCall<'_> {

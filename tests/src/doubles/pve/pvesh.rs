@@ -1,28 +1,37 @@
-//! `pvesh`: the API paths that Phoenix asks, and the bulk tasks of a node's boot and shutdown.
+//! `pvesh`: the API paths that Phoenix changes things by, and the bulk tasks of a node's boot and shutdown.
 
 use serde_json::{Value, json};
 
 use super::arguments::Arguments;
 use super::error::PveError;
-use super::node::{Kind, Node};
-use super::power::{Job, Shutdown, Start, Stop};
+use super::job::Job;
+use super::lock::Teller;
+use super::node::Node;
+use super::power::{Shutdown, Start, Stop};
+use super::qm_check::Caller;
+use super::qm_guests::{clone_of, destroy_of};
+use super::qm_set::Changes;
 use super::task::{self, Show};
-use super::{agent, qm_set, resources, say, warn};
+use super::{agent, fault, pvesh_get, resize, say, warn};
+
+/// Options of every call, not of the path's own.
+const OF_THE_TOOL: [&str; 4] = ["output-format", "noborder", "noheader", "human-readable"];
 
 pub(super) fn run(node: &Node, words: &[String]) -> Result<(), PveError> {
-    let arguments = Arguments::parse(words);
+    let mut arguments = Arguments::parse(words);
+    for name in OF_THE_TOOL {
+        arguments.options.remove(name);
+    }
     let [verb, path] = arguments.words.as_slice() else {
         return Err(PveError::usage("400 not enough arguments"));
     };
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     check_node(node, &parts)?;
     let answer = match verb.as_str() {
-        "get" => get(node, &parts, &arguments)?,
-        "create" => Some(json!(create(node, &parts, &arguments)?)),
-        "set" => {
-            set(node, &parts, &arguments)?;
-            None
-        }
+        "get" => Some(pvesh_get::get(node, &parts, &arguments)?),
+        "create" => Some(create(node, &parts, &arguments)?),
+        "set" => set(node, &parts, &arguments)?,
+        "delete" => Some(delete(node, &parts, &arguments)?),
         _ => return Err(no_handler(verb, &parts)),
     };
     if let Some(answer) = answer {
@@ -34,6 +43,10 @@ pub(super) fn run(node: &Node, words: &[String]) -> Result<(), PveError> {
 /// Other nodes are reached over the network, which this node has not.
 fn check_node(node: &Node, parts: &[&str]) -> Result<(), PveError> {
     match parts {
+        ["nodes", name, ..] if fault::is_on(node, &format!("gone-{name}")) => Err(PveError::died(
+            255,
+            format!("ssh: connect to host {name} port 22: No route to host"),
+        )),
         ["nodes", name, ..] if *name != node.name() => Err(PveError::died(
             11,
             format!(
@@ -45,174 +58,131 @@ fn check_node(node: &Node, parts: &[&str]) -> Result<(), PveError> {
     }
 }
 
-fn get(node: &Node, parts: &[&str], arguments: &Arguments) -> Result<Option<Value>, PveError> {
-    let answer = match parts {
-        ["version"] => json!({"release": "9.1", "repoid": "lab", "version": "9.1.9"}),
-        ["cluster", "nextid"] => next_id(node, arguments)?,
-        ["cluster", "resources"] => guests(node, resources::resource_entry)?,
-        ["cluster", "ha", "resources"] | ["cluster", "config", "nodes"] => json!([]),
-        ["nodes"] => json!([{"id": format!("node/{}", node.name()), "node": node.name(),
-            "ssl_fingerprint": null, "status": "online", "type": "node"}]),
-        ["storage"] => {
-            json!([{"content": "iso,snippets,backup,images,vztmpl", "path": "/var/lib/vz",
-            "storage": "local", "type": "dir"}])
-        }
-        ["nodes", _, "qemu"] => {
-            let full = arguments.flag("full");
-            guests(node, |node, vmid, config| {
-                resources::guest_entry(node, vmid, config, full)
-            })?
-        }
-        ["nodes", _, "qemu", vmid, rest @ ..] => {
-            return guest(node, number(vmid)?, rest, arguments);
-        }
-        ["nodes", _, "tasks", upid, "log"] => task_log(node, upid)?,
-        ["nodes", _, "tasks", upid, "status"] => task_status(node, upid)?,
-        _ => return Err(no_handler("get", parts)),
-    };
-    Ok(Some(answer))
-}
-
-fn guest(
-    node: &Node,
-    vmid: u32,
-    rest: &[&str],
-    arguments: &Arguments,
-) -> Result<Option<Value>, PveError> {
-    let config = node.config(Kind::Qemu, vmid)?;
-    let answer = match rest {
-        ["config"] => resources::config_json(&config, arguments.flag("current")),
-        ["status", "current"] => resources::status_current(node, vmid, &config),
-        ["agent", command] => {
-            json!({"result": agent::ask(node, vmid, command, &Value::Null)?})
-        }
-        _ => return Err(no_handler("get", rest)),
-    };
-    Ok(Some(answer))
-}
-
-fn guests(
-    node: &Node,
-    entry: impl Fn(&Node, u32, &super::config::Config) -> Value,
-) -> Result<Value, PveError> {
-    let mut entries = Vec::new();
-    for vmid in node.guests(Kind::Qemu) {
-        entries.push(entry(node, vmid, &node.config(Kind::Qemu, vmid)?));
-    }
-    Ok(Value::Array(entries))
-}
-
-fn next_id(node: &Node, arguments: &Arguments) -> Result<Value, PveError> {
-    let taken = [node.guests(Kind::Qemu), node.guests(Kind::Lxc)].concat();
-    if let Some(wanted) = arguments.options.get("vmid") {
-        if taken.iter().any(|vmid| vmid.to_string() == *wanted) {
-            let text = format!(
-                "vmid: VM {wanted} already exists\npvesh get <api_path> [OPTIONS] [FORMAT_OPTIONS]"
-            );
-            return Err(PveError::Parameter(text));
-        }
-        return Ok(json!(wanted));
-    }
-    let free = (100..=999_999_999)
-        .find(|vmid| !taken.contains(vmid))
-        .unwrap_or(100);
-    Ok(json!(free.to_string()))
-}
-
 /// The answer is the task's UPID, after what the task prints.
-fn create(node: &Node, parts: &[&str], arguments: &Arguments) -> Result<String, PveError> {
-    let (kind, vmid, job) = match parts {
-        ["nodes", _, "startall"] => (
-            "startall",
-            None,
-            Job::StartAll {
-                force: arguments.flag("force"),
-            },
-        ),
-        ["nodes", _, "stopall"] => {
-            let timeout_seconds = arguments.seconds("timeout", 180);
-            ("stopall", None, Job::StopAll { timeout_seconds })
+fn create(node: &Node, parts: &[&str], arguments: &Arguments) -> Result<Value, PveError> {
+    let job = match parts {
+        ["nodes", _, "startall"] => Job::StartAll {
+            force: arguments.flag("force"),
+        },
+        ["nodes", _, "stopall"] => Job::StopAll {
+            timeout_seconds: arguments.seconds("timeout", 180),
+        },
+        ["nodes", _, "qemu", vmid, "clone"] => clone(node, number(vmid)?, arguments)?,
+        ["nodes", _, "qemu", vmid, "config"] => {
+            Changes::checked(node, &arguments.options, Caller::Pvesh)?;
+            Job::Config {
+                vmid: number(vmid)?,
+                options: arguments.options.clone(),
+            }
         }
         ["nodes", _, "qemu", vmid, "status", verb] => {
-            let vmid = number(vmid)?;
-            let (kind, job) =
-                power_job(vmid, verb, arguments).ok_or_else(|| no_handler("create", parts))?;
-            (kind, Some(vmid), job)
+            power_job(number(vmid)?, verb, arguments)?.ok_or_else(|| no_handler("create", parts))?
+        }
+        ["nodes", _, "qemu", vmid, "agent", "exec"] => {
+            return agent::exec(node, number(vmid)?, &arguments.all("command"), None);
+        }
+        ["nodes", _, "qemu", vmid, "agent", command] => {
+            let result = agent::ask(node, number(vmid)?, command, &Value::Null)?;
+            return Ok(json!({"result": result}));
         }
         _ => return Err(no_handler("create", parts)),
     };
-    match task::run(node, kind, vmid, job, Show::Stdout) {
-        // Recorded: the failure is the task's; the call itself has done its work.
-        Err(PveError::Task(wrong)) => {
+    as_task(node, job)
+}
+
+/// Recorded: a task's failure is the task's; the call itself has done its work and ends with 0.
+fn as_task(node: &Node, job: Job) -> Result<Value, PveError> {
+    match task::run(node, job, Show::Stdout) {
+        Err(PveError::Task { upid, wrong }) => {
             warn(&wrong);
-            Ok(String::new())
+            Ok(json!(upid))
         }
-        other => other,
+        other => Ok(json!(other?)),
     }
 }
 
-fn power_job(vmid: u32, verb: &str, arguments: &Arguments) -> Option<(&'static str, Job)> {
-    let shutdown = |timeout_seconds| Shutdown {
+fn clone(node: &Node, vmid: u32, arguments: &Arguments) -> Result<Job, PveError> {
+    let usage = "pvesh create <api_path> --newid <integer> [OPTIONS] [FORMAT_OPTIONS]";
+    let Some(newid) = arguments.options.get("newid") else {
+        let text = format!("newid: property is missing and it is not optional\n{usage}");
+        return Err(PveError::Parameter(text));
+    };
+    let clone = clone_of(vmid, newid, arguments, usage)?;
+    clone.check(node)?;
+    Ok(Job::Clone(clone))
+}
+
+fn power_job(vmid: u32, verb: &str, arguments: &Arguments) -> Result<Option<Job>, PveError> {
+    let known = ["skiplock", "timeout", "forceStop", "overrule-shutdown"];
+    if let Some(option) = arguments
+        .options
+        .keys()
+        .find(|key| !known.contains(&key.as_str()))
+    {
+        return Err(PveError::Usage(format!(
+            "Unknown option: {option}\n400 unable to parse option\npvesh create <api_path> \
+             [OPTIONS] [FORMAT_OPTIONS]"
+        )));
+    }
+    let skip_lock = arguments.flag("skiplock");
+    let shutdown = || Shutdown {
         vmid,
-        skip_lock: arguments.flag("skiplock"),
-        timeout_seconds,
+        skip_lock,
+        timeout_seconds: arguments.seconds("timeout", 60),
         force_stop: arguments.flag("forceStop"),
     };
-    let seconds = arguments.seconds("timeout", 60);
-    Some(match verb {
-        "start" => (
-            "qmstart",
-            Job::Start(Start {
-                vmid,
-                ..Start::default()
-            }),
-        ),
-        "stop" => (
-            "qmstop",
-            Job::Stop(Stop {
-                vmid,
-                ..Stop::default()
-            }),
-        ),
-        "shutdown" => ("qmshutdown", Job::Shutdown(shutdown(seconds))),
-        "reboot" => ("qmreboot", Job::Reboot(shutdown(seconds))),
-        _ => return None,
-    })
+    Ok(Some(match verb {
+        "start" => Job::Start(Start {
+            vmid,
+            skip_lock,
+            ..Start::default()
+        }),
+        "stop" => Job::Stop(Stop {
+            vmid,
+            skip_lock,
+            ..Stop::default()
+        }),
+        "shutdown" => Job::Shutdown(shutdown()),
+        "reboot" => Job::Reboot(shutdown()),
+        _ => return Ok(None),
+    }))
 }
 
-fn set(node: &Node, parts: &[&str], arguments: &Arguments) -> Result<(), PveError> {
-    let ["nodes", _, "qemu", vmid, "config"] = parts else {
-        return Err(no_handler("set", parts));
+/// `config` is written at once and has no answer; `resize` is a task.
+fn set(node: &Node, parts: &[&str], arguments: &Arguments) -> Result<Option<Value>, PveError> {
+    match parts {
+        ["nodes", _, "qemu", vmid, "config"] => {
+            let changes = Changes::checked(node, &arguments.options, Caller::Pvesh)?;
+            changes.apply(node, number(vmid)?, Teller::Tool)?;
+            Ok(None)
+        }
+        ["nodes", _, "qemu", vmid, "resize"] => {
+            let option = |name: &str| {
+                let value = arguments.options.get(name).map(String::as_str);
+                value.ok_or_else(|| {
+                    PveError::Parameter(format!(
+                        "{name}: property is missing and it is not optional"
+                    ))
+                })
+            };
+            let usage = "pvesh set <api_path> --disk <string> --size <string> [OPTIONS]";
+            let job = resize::job(number(vmid)?, option("disk")?, option("size")?, usage)?;
+            as_task(node, job).map(Some)
+        }
+        _ => Err(no_handler("set", parts)),
+    }
+}
+
+fn delete(node: &Node, parts: &[&str], arguments: &Arguments) -> Result<Value, PveError> {
+    let ["nodes", _, "qemu", vmid] = parts else {
+        return Err(no_handler("delete", parts));
     };
-    let mut arguments = Arguments {
-        options: arguments.options.clone(),
-        ..Arguments::default()
-    };
-    arguments.options.remove("output-format");
-    qm_set::set(node, number(vmid)?, &arguments)
+    let destroy = destroy_of(number(vmid)?, arguments);
+    destroy.check(node)?;
+    as_task(node, Job::Destroy(destroy))
 }
 
-fn task_log(node: &Node, upid: &str) -> Result<Value, PveError> {
-    let text = std::fs::read_to_string(task::log_path(node, upid))
-        .map_err(|_| PveError::died(255, "unable to open file - No such file or directory"))?;
-    let lines = text
-        .lines()
-        .zip(1..)
-        .map(|(line, n)| json!({"n": n, "t": line}));
-    Ok(Value::Array(lines.collect()))
-}
-
-fn task_status(node: &Node, upid: &str) -> Result<Value, PveError> {
-    let text = std::fs::read_to_string(task::log_path(node, upid))
-        .map_err(|_| PveError::died(255, "no such task"))?;
-    let last = text.lines().last().unwrap_or_default();
-    let exit = last
-        .strip_prefix("TASK ERROR: ")
-        .or(last.strip_prefix("TASK "));
-    Ok(json!({"exitstatus": exit, "status": "stopped", "upid": upid, "node": node.name()}))
-}
-
-fn number(text: &str) -> Result<u32, PveError> {
+pub(super) fn number(text: &str) -> Result<u32, PveError> {
     text.parse().map_err(|_| {
         PveError::Parameter(format!(
             "vmid: type check ('integer') failed - got '{text}'"
@@ -220,7 +190,7 @@ fn number(text: &str) -> Result<u32, PveError> {
     })
 }
 
-fn no_handler(verb: &str, parts: &[&str]) -> PveError {
+pub(super) fn no_handler(verb: &str, parts: &[&str]) -> PveError {
     PveError::died(
         1,
         format!("No '{verb}' handler defined for '/{}'", parts.join("/")),

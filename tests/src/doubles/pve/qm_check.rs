@@ -4,10 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::error::PveError;
 use super::node::Node;
-use super::qm::usage;
 
 /// Keys of a guest's configuration, without the numbers that some have at their end.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 42] = [
     "agent",
     "args",
     "balloon",
@@ -16,6 +15,7 @@ const KEYS: [&str; 40] = [
     "cicustom",
     "cipassword",
     "citype",
+    "ciupgrade",
     "ciuser",
     "cores",
     "cpu",
@@ -44,20 +44,40 @@ const KEYS: [&str; 40] = [
     "sshkeys",
     "startup",
     "tags",
+    "tpmstate",
     "vga",
     "virtio",
     "vmgenid",
     "lock",
 ];
 
+/// Which tool the values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// `qm set`: keys are read from a file.
+    Qm,
+    /// `pvesh set` and `create`: values as the API has them.
+    Pvesh,
+}
+
+impl Caller {
+    fn usage(self) -> &'static str {
+        match self {
+            Self::Qm => "qm set <vmid> [OPTIONS]",
+            Self::Pvesh => "pvesh set <api_path> [OPTIONS] [FORMAT_OPTIONS]",
+        }
+    }
+}
+
 /// The value as it will be stored.
-pub(super) fn checked(node: &Node, key: &str, value: &str) -> Result<String, PveError> {
-    let wrong = |text: &str| {
-        Err(PveError::Parameter(format!(
-            "{key}: {text}\n{}",
-            usage("set")
-        )))
-    };
+pub(super) fn checked(
+    node: &Node,
+    key: &str,
+    value: &str,
+    caller: Caller,
+) -> Result<String, PveError> {
+    let usage = caller.usage();
+    let wrong = |text: &str| Err(PveError::Parameter(format!("{key}: {text}\n{usage}")));
     let integer = || wrong(&format!("type check ('integer') failed - got '{value}'"));
     match key {
         "delete" | "revert" => match value.split(',').find(|gone| !is_known(gone)) {
@@ -65,14 +85,19 @@ pub(super) fn checked(node: &Node, key: &str, value: &str) -> Result<String, Pve
             None => Ok(value.to_owned()),
         },
         _ if !is_known(key) => Err(PveError::Usage(format!(
-            "Unknown option: {key}\n400 unable to parse option\n{}",
-            usage("set")
+            "Unknown option: {key}\n400 unable to parse option\n{usage}"
         ))),
         "cores" | "sockets" => match value.parse::<i64>() {
             Err(_) => integer(),
             Ok(..1) => wrong("value must have a minimum value of 1"),
             Ok(_) => Ok(value.to_owned()),
         },
+        "name" if !is_dns_name(value) => {
+            wrong("invalid format - value does not look like a valid DNS name\n")
+        }
+        "memory" if value.parse::<u64>().is_err() => wrong(&format!(
+            "invalid format - format error\nmemory.current: type check ('integer') failed - got '{value}'\n"
+        )),
         "memory" if value.parse::<u64>().is_ok_and(|mib| mib < 16) => wrong(
             "invalid format - format error\nmemory.current: value must have a minimum value of 16\n",
         ),
@@ -80,7 +105,13 @@ pub(super) fn checked(node: &Node, key: &str, value: &str) -> Result<String, Pve
             wrong(&format!("type check ('boolean') failed - got '{value}'"))
         }
         "hookscript" => check_hookscript(node, value).map(|()| value.to_owned()),
-        "sshkeys" => read_keys(value),
+        "sshkeys" if caller == Caller::Qm => read_keys(value),
+        "sshkeys" if value.contains(' ') => wrong(&format!(
+            "invalid format - invalid urlencoded string: {value}\n"
+        )),
+        "sshkeys" if !keys_are_valid(value) => {
+            Err(PveError::died(255, "SSH public key validation error"))
+        }
         _ => match format_error(key, value) {
             Some(text) => wrong(&format!("invalid format - {text}\n")),
             None => Ok(value.to_owned()),
@@ -90,6 +121,33 @@ pub(super) fn checked(node: &Node, key: &str, value: &str) -> Result<String, Pve
 
 fn is_known(key: &str) -> bool {
     KEYS.contains(&key.trim_end_matches(|last: char| last.is_ascii_digit()))
+}
+
+/// A label of a host name, or several.
+pub(super) fn is_dns_name(name: &str) -> bool {
+    name.split('.').all(|label| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(fits)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    })
+}
+
+/// `<type>%20<base64>[%20<comment>]` lines, as `ssh-keygen` would take them.
+fn keys_are_valid(value: &str) -> bool {
+    let text = super::resources::decode(value);
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .all(|line| {
+            let mut words = line.split_whitespace();
+            let (kind, data) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+            let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data);
+            let length = u32::try_from(kind.len()).unwrap_or(0).to_be_bytes();
+            let head = [&length[..], kind.as_bytes()].concat();
+            bytes.is_ok_and(|bytes| bytes.starts_with(&head) && bytes.len() > head.len() + 16)
+        })
 }
 
 /// Values with a format of their own.
@@ -166,14 +224,17 @@ fn check_hookscript(node: &Node, volume: &str) -> Result<(), PveError> {
         let text = format!("hookscript: unable to parse volume ID '{volume}'");
         return Err(PveError::died(255, text));
     };
+    let wrong = |code, text: &str| {
+        let text =
+            format!("400 Parameter verification failed.\nhookscript: script '{volume}' {text}\n");
+        Err(PveError::died(code, text))
+    };
     // A link is followed; a dangling one counts as missing.
     let Ok(metadata) = path.metadata() else {
-        let text = format!("hookscript: script '{}' does not exist", path.display());
-        return Err(PveError::died(2, text));
+        return wrong(2, "does not exist");
     };
     if metadata.permissions().mode() & 0o111 == 0 {
-        let text = format!("hookscript: script '{}' is not executable", path.display());
-        return Err(PveError::died(255, text));
+        return wrong(255, "is not executable");
     }
     Ok(())
 }

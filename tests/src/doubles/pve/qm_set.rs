@@ -1,4 +1,4 @@
-//! `qm set`, `resize`, `unlock`: changes of a guest's configuration.
+//! `qm set` and `unlock`, and the same by `pvesh`: changes of a guest's configuration.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,55 +9,89 @@ use super::error::PveError;
 use super::lock::{Teller, WAIT, lock};
 use super::machine::Machines;
 use super::node::{Kind, Node};
-use super::power::Job;
-use super::qm_check::checked;
-use super::task::{self, Show};
-use super::{resources, say, warn};
+use super::qm_check::{Caller, checked};
+use super::say;
+use super::volume;
 
 /// What a running guest takes only at its next start.
 const PENDING: [&str; 9] = [
     "agent", "cores", "sockets", "memory", "cpu", "serial0", "vga", "bios", "machine",
 ];
 
+/// What cloud-init's image holds; a running guest has the old image until its next start.
+const CLOUD_INIT: [&str; 8] = [
+    "name",
+    "ciuser",
+    "cipassword",
+    "citype",
+    "sshkeys",
+    "nameserver",
+    "searchdomain",
+    "ciupgrade",
+];
+
 /// Options of the call itself.
 const OF_THE_CALL: [&str; 4] = ["digest", "skiplock", "force", "background_delay"];
 
+/// Options that have been checked, to be written under the guest's lock.
+#[derive(Debug)]
+pub(super) struct Changes {
+    values: BTreeMap<String, String>,
+    digest: Option<String>,
+    skip_lock: bool,
+}
+
+/// `qm set`.
 pub(super) fn set(node: &Node, vmid: u32, arguments: &Arguments) -> Result<(), PveError> {
-    let options = &arguments.options;
-    let mut changes = BTreeMap::new();
-    for (key, value) in options {
-        if !OF_THE_CALL.contains(&key.as_str()) {
-            changes.insert(key, checked(node, key, value)?);
+    Changes::checked(node, &arguments.options, Caller::Qm)?.apply(node, vmid, Teller::Tool)
+}
+
+impl Changes {
+    pub(super) fn checked(
+        node: &Node,
+        options: &BTreeMap<String, String>,
+        caller: Caller,
+    ) -> Result<Self, PveError> {
+        let mut values = BTreeMap::new();
+        for (key, value) in options {
+            if !OF_THE_CALL.contains(&key.as_str()) {
+                values.insert(key.clone(), checked(node, key, value, caller)?);
+            }
         }
+        if values.is_empty() {
+            return Err(PveError::usage("no options specified"));
+        }
+        Ok(Self {
+            values,
+            digest: options.get("digest").cloned(),
+            skip_lock: options.get("skiplock").is_some_and(|value| value == "1"),
+        })
     }
-    if changes.is_empty() {
-        return Err(PveError::usage("no options specified"));
+
+    pub(super) fn apply(self, node: &Node, vmid: u32, teller: Teller) -> Result<(), PveError> {
+        node.config(Kind::Qemu, vmid)?;
+        let _held = lock(node, Kind::Qemu, vmid, WAIT, teller)?;
+        let mut config = node.config(Kind::Qemu, vmid)?;
+        if self.digest.is_some_and(|digest| digest != config.digest()) {
+            let text = "checksum mismatch (file change by other user?)";
+            return Err(PveError::died(255, text));
+        }
+        if !self.skip_lock {
+            super::power::check_lock(&config)?;
+        }
+        node.check_writable()?;
+        let running = Machines::of(node).status(vmid).is_some();
+        let told: Vec<String> = self
+            .values
+            .iter()
+            .map(|(key, value)| told(key, value))
+            .collect();
+        say(&format!("update VM {vmid}: {}", told.join(" ")));
+        for (key, value) in &self.values {
+            change(&mut config, key, value, running);
+        }
+        node.write_config(Kind::Qemu, vmid, &config)
     }
-    node.config(Kind::Qemu, vmid)?;
-    let _held = lock(node, Kind::Qemu, vmid, WAIT, Teller::Tool)?;
-    let mut config = node.config(Kind::Qemu, vmid)?;
-    if options
-        .get("digest")
-        .is_some_and(|digest| *digest != config.digest())
-    {
-        return Err(PveError::died(
-            255,
-            "checksum mismatch (file change by other user?)",
-        ));
-    }
-    if !arguments.flag("skiplock") {
-        super::power::check_lock(&config)?;
-    }
-    let running = Machines::of(node).status(vmid).is_some();
-    let told: Vec<String> = changes
-        .iter()
-        .map(|(key, value)| told(key, value))
-        .collect();
-    say(&format!("update VM {vmid}: {}", told.join(" ")));
-    for (key, value) in changes {
-        apply(&mut config, key, &value, running);
-    }
-    node.write_config(Kind::Qemu, vmid, &config)
 }
 
 fn told(key: &str, value: &str) -> String {
@@ -69,20 +103,11 @@ fn told(key: &str, value: &str) -> String {
     format!("-{key} {value}")
 }
 
-fn apply(config: &mut Config, key: &str, value: &str, running: bool) {
+fn change(config: &mut Config, key: &str, value: &str, running: bool) {
     match key {
         "delete" => {
             for gone in value.split(',') {
-                config.pending.remove(gone);
-                if running && PENDING.contains(&gone) && config.current.contains_key(gone) {
-                    let list = config.pending.entry("delete".to_owned()).or_default();
-                    if !list.is_empty() {
-                        list.push(',');
-                    }
-                    list.push_str(gone);
-                } else {
-                    config.current.remove(gone);
-                }
+                delete(config, gone, running);
             }
         }
         "revert" => {
@@ -90,14 +115,63 @@ fn apply(config: &mut Config, key: &str, value: &str, running: bool) {
                 config.pending.remove(key);
             }
         }
-        "description" => config.description = value.lines().map(encode).collect(),
+        "tags" => drop(
+            config
+                .current
+                .insert(key.to_owned(), value.replace([',', ' '], ";")),
+        ),
+        "description" => config.description = description_lines(value),
         _ if running && PENDING.contains(&key) => {
             config.pending.insert(key.to_owned(), value.to_owned());
         }
         _ => {
+            remember_image(config, key, running);
             config.current.insert(key.to_owned(), value.to_owned());
         }
     }
+}
+
+fn delete(config: &mut Config, gone: &str, running: bool) {
+    config.pending.remove(gone);
+    if gone == "description" {
+        config.description.clear();
+    } else if running && PENDING.contains(&gone) && config.current.contains_key(gone) {
+        let list = config.pending.entry("delete".to_owned()).or_default();
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(gone);
+    } else {
+        remember_image(config, gone, running);
+        config.current.remove(gone);
+    }
+}
+
+/// Keeps the value that a running guest's cloud-init image still has.
+fn remember_image(config: &mut Config, key: &str, running: bool) {
+    let in_image = CLOUD_INIT.contains(&key) || key.starts_with("ipconfig");
+    let has_image = volume::drives(config)
+        .iter()
+        .any(volume::Drive::is_cloudinit);
+    if !running || !in_image || !has_image || config.cloud_init.contains_key(key) {
+        return;
+    }
+    if let Some(old) = config.current.get(key).cloned() {
+        config.cloud_init.insert(key.to_owned(), old);
+        return;
+    }
+    let added = config.cloud_init.entry("added".to_owned()).or_default();
+    if !added.split(',').any(|known| known == key) {
+        if !added.is_empty() {
+            added.push(',');
+        }
+        added.push_str(key);
+    }
+}
+
+/// A description as the file's `#` lines.
+pub(super) fn description_lines(text: &str) -> Vec<String> {
+    text.lines().map(encode).collect()
 }
 
 /// Percent-encoding, as descriptions are stored.
@@ -110,99 +184,6 @@ fn encode(line: &str) -> String {
         }
         text
     })
-}
-
-/// `qm resize`: the task's failure is told, the tool itself ends with 0 (recorded).
-pub(super) fn resize(node: &Node, vmid: u32, arguments: &Arguments) -> Result<(), PveError> {
-    let usage = "qm disk resize <vmid> <disk> <size> [OPTIONS]";
-    let [_, disk, size] = arguments.words.as_slice() else {
-        return Err(PveError::Usage(format!(
-            "400 not enough arguments\n{usage}"
-        )));
-    };
-    if !is_disk(disk) {
-        return Err(PveError::Parameter(format!(
-            "disk: value '{disk}' does not have a value in the enumeration '{}'\n{usage}",
-            disks().collect::<Vec<_>>().join(", ")
-        )));
-    }
-    if resources::size_bytes(size.trim_start_matches('+')).is_none() {
-        let wrong = "size: value does not match the regex pattern";
-        return Err(PveError::Parameter(format!("{wrong}\n{usage}")));
-    }
-    let job = Job::Resize {
-        vmid,
-        disk: disk.clone(),
-        size: size.clone(),
-    };
-    match task::run(node, "resize", Some(vmid), job, Show::Stdout) {
-        Err(PveError::Task(wrong)) => {
-            warn(&wrong);
-            Ok(())
-        }
-        other => other.map(drop),
-    }
-}
-
-/// Disks in the order of Proxmox's schema.
-fn disks() -> impl Iterator<Item = String> {
-    let buses = [
-        ("ide", 4),
-        ("scsi", 31),
-        ("virtio", 16),
-        ("sata", 6),
-        ("efidisk", 1),
-        ("tpmstate", 1),
-    ];
-    let numbered = |(bus, count): (&'static str, u32)| (0..count).map(move |n| format!("{bus}{n}"));
-    buses.into_iter().flat_map(numbered)
-}
-
-fn is_disk(name: &str) -> bool {
-    disks().any(|disk| disk == name)
-}
-
-/// The task's work.
-pub(super) fn grow(node: &Node, vmid: u32, disk: &str, size: &str) -> Result<(), PveError> {
-    let _held = lock(node, Kind::Qemu, vmid, WAIT, Teller::Task)?;
-    let mut config = node.config(Kind::Qemu, vmid)?;
-    super::power::check_lock(&config)?;
-    let Some(value) = config.current.get(disk).cloned() else {
-        return Err(PveError::died(255, format!("disk '{disk}' does not exist")));
-    };
-    let old = value
-        .split(',')
-        .find_map(|part| part.strip_prefix("size="))
-        .unwrap_or("0")
-        .to_owned();
-    let old_bytes = resources::size_bytes(&old).unwrap_or(0);
-    let asked = resources::size_bytes(size.trim_start_matches('+')).unwrap_or(0);
-    let wanted = if size.starts_with('+') {
-        old_bytes + asked
-    } else {
-        asked
-    };
-    if wanted < old_bytes {
-        return Err(PveError::died(255, "shrinking disks is not supported"));
-    }
-    if wanted == old_bytes {
-        return Ok(());
-    }
-    say("Image resized.");
-    let shown = format!("size={}", shown_size(wanted));
-    let value = value.replace(&format!("size={old}"), &shown);
-    config.current.insert(disk.to_owned(), value);
-    node.write_config(Kind::Qemu, vmid, &config)
-}
-
-fn shown_size(bytes: u64) -> String {
-    [(30, 'G'), (20, 'M'), (10, 'K')]
-        .into_iter()
-        .find(|(shift, _)| bytes.is_multiple_of(1 << shift))
-        .map_or_else(
-            || bytes.to_string(),
-            |(shift, unit)| format!("{}{unit}", bytes >> shift),
-        )
 }
 
 /// An unlocked guest is no error.

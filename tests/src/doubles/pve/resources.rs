@@ -183,6 +183,25 @@ const NUMBERS: [&str; 9] = [
     "numa",
 ];
 
+fn shown_value(key: &str, value: &str) -> Value {
+    let number = || {
+        NUMBERS
+            .contains(&key)
+            .then(|| value.parse::<u64>().ok())
+            .flatten()
+    };
+    match number() {
+        Some(number) => json!(number),
+        None if key == "cipassword" => json!("**********"),
+        None => json!(value),
+    }
+}
+
+fn shown_description(config: &Config) -> String {
+    let lines: Vec<String> = config.description.iter().map(|line| decode(line)).collect();
+    lines.join("\n")
+}
+
 /// `/nodes/<node>/qemu/<vmid>/config`.
 pub(super) fn config_json(config: &Config, current: bool) -> Value {
     let values = if current {
@@ -192,28 +211,74 @@ pub(super) fn config_json(config: &Config, current: bool) -> Value {
     };
     let mut shown = Map::new();
     for (key, value) in values {
-        let number = NUMBERS
-            .contains(&key.as_str())
-            .then(|| value.parse::<u64>().ok())
-            .flatten();
-        let value = match number {
-            Some(number) => json!(number),
-            None if key == "cipassword" => json!("**********"),
-            None => json!(value),
-        };
+        let value = shown_value(&key, &value);
         shown.insert(key, value);
     }
     if !config.description.is_empty() {
-        let text: Vec<String> = config.description.iter().map(|line| decode(line)).collect();
-        shown.insert("description".to_owned(), json!(text.join("\n")));
+        let text = shown_description(config);
+        shown.insert("description".to_owned(), json!(text));
     }
     shown.insert("digest".to_owned(), json!(config.digest()));
     shown.sort_keys();
     Value::Object(shown)
 }
 
+/// `/nodes/<node>/qemu/<vmid>/pending`: every key with its value now and later.
+pub(super) fn pending_json(config: &Config) -> Value {
+    let mut keys: Vec<&String> = config.current.keys().chain(config.pending.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let deleted = config.pending.get("delete").map_or("", String::as_str);
+    let mut entries = vec![json!({"key": "digest", "value": config.digest()})];
+    if !config.description.is_empty() {
+        entries.push(json!({"key": "description", "value": shown_description(config)}));
+    }
+    for key in keys.into_iter().filter(|key| *key != "delete") {
+        let mut entry = Map::new();
+        entry.insert("key".to_owned(), json!(key));
+        if let Some(value) = config.current.get(key) {
+            entry.insert("value".to_owned(), shown_value(key, value));
+        }
+        if let Some(value) = config.pending.get(key) {
+            entry.insert("pending".to_owned(), shown_value(key, value));
+        }
+        if deleted.split(',').any(|gone| gone == key) {
+            entry.insert("delete".to_owned(), json!(1));
+        }
+        entries.push(Value::Object(entry));
+    }
+    Value::Array(entries)
+}
+
+/// `/nodes/<node>/qemu/<vmid>/cloudinit`: the image's values, and those it does not have yet.
+pub(super) fn cloud_init_json(config: &Config) -> Value {
+    let keys = [
+        "searchdomain",
+        "sshkeys",
+        "ciuser",
+        "cipassword",
+        "nameserver",
+    ];
+    let set = keys.iter().filter_map(|key| Some((*key, config.get(key)?)));
+    let entries = set.map(|(key, value)| match config.cloud_init.get(key) {
+        Some(old) => json!({"key": key, "value": shown_value(key, old),
+            "pending": shown_value(key, value)}),
+        None => json!({"key": key, "value": shown_value(key, value)}),
+    });
+    entries.collect()
+}
+
+/// Guests on other nodes: what `.vmlist` and their files tell, without pvestatd's data.
+pub(super) fn guests_elsewhere(node: &Node) -> Vec<Value> {
+    let entry = |(owner, vmid): (String, u32)| {
+        json!({"id": format!("qemu/{vmid}"), "node": owner, "status": "unknown", "type": "qemu",
+            "vmid": vmid})
+    };
+    node.guests_elsewhere().into_iter().map(entry).collect()
+}
+
 /// Percent-decoding.
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

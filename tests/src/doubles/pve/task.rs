@@ -1,8 +1,8 @@
 //! Proxmox's worker tasks: a process in a session of its own named after its UPID, a log, an index
 //! line, and for tasks of the command line SIGTERM to its whole process group at the end.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::error::PveError;
+use super::job::Job;
 use super::node::Node;
-use super::power::Job;
 use super::warn;
 
 /// Carries the job from the tool into the task, through an exec that renames the process.
@@ -39,21 +39,15 @@ pub(super) enum Show {
     Nothing,
 }
 
-/// Runs `job` as a task of type `kind` for guest `id` (none for bulk tasks); its UPID.
-pub(super) fn run(
-    node: &Node,
-    kind: &str,
-    id: Option<u32>,
-    job: Job,
-    show: Show,
-) -> Result<String, PveError> {
+/// Runs `job` as a task; its UPID.
+pub(super) fn run(node: &Node, job: Job, show: Show) -> Result<String, PveError> {
     let task = Task {
-        kind: kind.to_owned(),
-        id: id.map(|id| id.to_string()).unwrap_or_default(),
+        kind: job.kind().to_owned(),
+        id: job.guest().map(|id| id.to_string()).unwrap_or_default(),
         job,
         upid: String::new(),
     };
-    let (mut output, writer) = std::io::pipe()?;
+    let (output, writer) = std::io::pipe()?;
     let mut worker = Command::new("/proc/self/exe")
         .arg("task")
         .env(VARIABLE, encoded(&task)?)
@@ -62,48 +56,65 @@ pub(super) fn run(
         .stderr(writer)
         .spawn()?;
     let group = Pid::from_raw(i32::try_from(worker.id()).unwrap_or(0));
-    let (log, end) = forward(&mut output, show)?;
+    let mut output = BufReader::new(output);
+    let mut upid = String::new();
+    output.read_line(&mut upid)?;
+    let upid = upid.trim_end().to_owned();
+    let wrong = forward(node, &upid, &mut output, show)?;
     worker.wait()?;
     // Recorded: a plain background child of the hook dies here, one in its own session does not.
     // Children of bulk tasks are spared.
     if show == Show::Stdout {
         let _ = killpg(group, Signal::SIGTERM);
     }
-    let (upid, wrong) = end.split_once(' ').unwrap_or((&end, ""));
-    write_log(node, upid, &log, wrong)?;
+    write_index(node, &upid, &wrong)?;
     if wrong.is_empty() {
-        return Ok(upid.to_owned());
+        return Ok(upid);
     }
-    Err(PveError::Task(wrong.to_owned()))
+    Err(PveError::Task { upid, wrong })
 }
 
-/// Copies what the task prints; returns it, and what it said about its end.
-fn forward(output: &mut impl Read, show: Show) -> Result<(Vec<u8>, String), PveError> {
-    let (mut all, mut shown) = (Vec::new(), 0);
+/// Copies what the task prints to its log, and to those who watch; returns what went wrong with it.
+fn forward(
+    node: &Node,
+    upid: &str,
+    output: &mut impl Read,
+    show: Show,
+) -> Result<String, PveError> {
+    let mut log = create_log(node, upid)?;
+    let mut said: Option<Vec<u8>> = None;
     let mut piece = [0; 4096];
     loop {
         let length = output.read(&mut piece)?;
         if length == 0 {
             break;
         }
-        all.extend_from_slice(&piece[..length]);
-        let end = all
-            .iter()
-            .position(|byte| *byte == END)
-            .unwrap_or(all.len());
-        if show == Show::Stdout && end > shown {
-            let mut stdout = std::io::stdout();
-            stdout.write_all(&all[shown..end])?;
-            stdout.flush()?;
-            shown = end;
+        let piece = &piece[..length];
+        if let Some(said) = &mut said {
+            said.extend_from_slice(piece);
+            continue;
         }
+        let end = piece.iter().position(|byte| *byte == END);
+        let printed = &piece[..end.unwrap_or(length)];
+        log.write_all(printed)?;
+        if show == Show::Stdout {
+            let mut stdout = std::io::stdout();
+            stdout.write_all(printed)?;
+            stdout.flush()?;
+        }
+        said = end.map(|end| piece[end + 1..].to_vec());
     }
-    let Some(end) = all.iter().rposition(|byte| *byte == END) else {
-        return Err(PveError::Task("unexpected status".into()));
+    let Some(said) = said else {
+        // The process was killed: no last line, and this is what Proxmox makes of it.
+        return Ok("unexpected status".to_owned());
     };
-    let said = String::from_utf8_lossy(&all[end + 1..]).into_owned();
-    all.truncate(end);
-    Ok((all, said))
+    let wrong = String::from_utf8_lossy(&said).into_owned();
+    if wrong.is_empty() {
+        writeln!(log, "TASK OK")?;
+    } else {
+        writeln!(log, "\nTASK ERROR: {}", wrong.trim_end_matches('\n'))?;
+    }
+    Ok(wrong)
 }
 
 /// The task process' first life: a session of its own, then the name by which it is known.
@@ -144,12 +155,10 @@ pub(super) fn work() -> u8 {
     };
     // As Perl's `$0`: the name shows in `comm` too.
     let _ = fs::write("/proc/self/comm", format!("task {}", task.upid));
+    println!("{}", task.upid);
     let result = task.job.run(&Node::of_environment());
-    let wrong = result
-        .err()
-        .map(|error| format!(" {error}"))
-        .unwrap_or_default();
-    print!("{}{}{wrong}", char::from(END), task.upid);
+    let wrong = result.err().map(|error| error.to_string());
+    print!("{}{}", char::from(END), wrong.unwrap_or_default());
     0
 }
 
@@ -181,7 +190,7 @@ fn upid(node: &Node, task: &Task) -> String {
     )
 }
 
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     std::time::UNIX_EPOCH
         .elapsed()
         .unwrap_or_default()
@@ -195,26 +204,23 @@ pub(super) fn log_path(node: &Node, upid: &str) -> PathBuf {
     node.below(&format!("/var/log/pve/tasks/{folder}/{upid}"))
 }
 
-fn write_log(node: &Node, upid: &str, log: &[u8], wrong: &str) -> Result<(), PveError> {
+fn create_log(node: &Node, upid: &str) -> Result<File, PveError> {
     let path = log_path(node, upid);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let mut text = log.to_vec();
-    let status = if wrong.is_empty() {
-        "OK"
-    } else {
-        wrong.trim_end_matches('\n')
-    };
-    let last = if wrong.is_empty() {
-        "TASK OK\n".to_owned()
-    } else {
-        format!("\nTASK ERROR: {status}\n")
-    };
-    text.extend_from_slice(last.as_bytes());
-    fs::write(&path, text)?;
+    Ok(File::create(path)?)
+}
+
+fn write_index(node: &Node, upid: &str, wrong: &str) -> Result<(), PveError> {
+    let status = if wrong.is_empty() { "OK" } else { wrong };
     let index = node.below("/var/log/pve/tasks/index");
     let mut index = OpenOptions::new().create(true).append(true).open(index)?;
-    writeln!(index, "{upid} {:08X} {status}", now())?;
+    writeln!(
+        index,
+        "{upid} {:08X} {}",
+        now(),
+        status.trim_end_matches('\n')
+    )?;
     Ok(())
 }
