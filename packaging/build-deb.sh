@@ -22,6 +22,9 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(dpkg-parsechangelog -l packaging/change
 export SOURCE_DATE_EPOCH
 # Only what is shipped: with these flags another checkout compiles all libraries anew.
 [ "$profile" != release ] || export RUSTFLAGS="${RUSTFLAGS:-} --remap-path-prefix=$PWD=phoenix --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+# The lab kills the programs at step boundaries; nothing of it is in what users get.
+features=()
+[ "$profile" != lab ] || features=(--features fail-points)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -29,7 +32,7 @@ trap 'rm -rf "$work"' EXIT
 compile() {
     local crate=$1 binary=$2
     shift 2
-    cargo rustc --locked --profile "$profile" --target "$triple" -p "$crate" --bin "$binary" -- "$@"
+    cargo rustc --locked --profile "$profile" --target "$triple" -p "$crate" --bin "$binary" "${features[@]}" -- "$@"
 }
 
 # stage <package> <binary>: the package's tree as on the target, without DEBIAN/.

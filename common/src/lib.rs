@@ -7,6 +7,7 @@ pub mod command;
 #[cfg(feature = "config")]
 pub mod config;
 pub mod digest;
+pub mod fail_point;
 pub mod fs;
 pub mod log;
 pub mod observed;

@@ -1,5 +1,6 @@
 //! Observe, plan, execute, observe again.
 
+use phoenix_common::fail_point;
 use phoenix_common::spec::GuestSpec;
 use phoenix_common::wire::{Change, WorkReport};
 
@@ -35,7 +36,9 @@ pub async fn apply(
         actions = self::actions(paths, spec).await?;
     }
     for action in &actions {
+        fail_point!("before {action:?}");
         execute(paths, action, progress).await?;
+        fail_point!("after {action:?}");
     }
     if !actions.is_empty() {
         // No exit code is trusted, apt's least of all.

@@ -1,5 +1,6 @@
 //! The process of a job: takes the lock, reads the work, does it, writes the result.
 
+use phoenix_common::fail_point;
 use phoenix_common::fs::{read_json, write_atomic};
 use phoenix_common::wire::{AgentFailure, FailureKind, Work, WorkReport};
 
@@ -29,7 +30,13 @@ pub async fn run(paths: &Paths, job: &JobName, detach: bool) -> Result<(), JobEr
         source,
     })?;
     let outcome = match work {
-        Ok(work) => do_work(paths, &folder, work).await,
+        Ok(work) => {
+            let kind = start::kind(&work);
+            fail_point!("job {kind} begun");
+            let outcome = do_work(paths, &folder, work).await;
+            fail_point!("job {kind} done, its result not written");
+            outcome
+        }
         Err(failure) => Err(failure),
     };
     match &outcome {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use phoenix_common::fail_point;
 use phoenix_common::wire::{Change, ChangeVerb, Progress};
 use serde_json::Value;
 
@@ -110,7 +111,10 @@ impl<'run> Writer<'run> {
             }
             dependency::wait(self, &step).await?;
             self.touched.note(&step.operation);
-            match self.send(&step.operation.call()).await {
+            fail_point!("before {}", step.operation.subject());
+            let sent = self.send(&step.operation.call()).await;
+            fail_point!("after {}", step.operation.subject());
+            match sent {
                 Ok(answer) => self.made(step, &answer, live),
                 Err(error) if self.is_overtaken(&error, &step.operation).await => {
                     let subject = step.operation.subject();

@@ -7,6 +7,7 @@ mod step;
 
 use std::time::Duration;
 
+use phoenix_common::fail_point;
 use phoenix_common::log::Chain;
 use phoenix_common::retry::Deadline;
 use phoenix_common::vmid::Vmid;
@@ -107,6 +108,7 @@ pub async fn reconcile(
 async fn begin_to_end(run: &mut Run<'_>) -> Result<Ending, ReconcileError> {
     run.write_record()?;
     let ending = run.rounds().await?;
+    fail_point!("{} before its record is closed", run.order.vmid);
     run.close(&ending)?;
     Ok(ending)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use phoenix_common::fail_point;
 use phoenix_common::log::Chain;
 
 use super::run::Run;
@@ -60,7 +61,9 @@ impl Run<'_> {
             vmid,
             deadline: self.deadline,
         };
+        fail_point!("{vmid} before {text}");
         let result = executor.execute(action).await;
+        fail_point!("{vmid} after {text}");
         let error = match &result {
             Ok(report) => {
                 self.warn(&report.warnings);

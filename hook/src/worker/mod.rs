@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use phoenix_common::fail_point;
 use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::retry::{Backoff, Deadline};
@@ -168,6 +169,7 @@ impl Worker {
         {
             event.pve = Observed::Known(facts);
         }
+        fail_point!("{vmid} {} taken", event.trigger);
         tracing::info!(vmid = vmid.get(), event = event.id, class = ?event.class(), "event");
         match intent(event.trigger, &event.class()) {
             Intent::Reconcile { arrives } => {
@@ -331,6 +333,7 @@ impl Worker {
             }
             finished.outcome = task::give_up(&self.paths, vmid, finished.outcome);
         }
+        fail_point!("{vmid} before its events are finished");
         let batch = self.guests.finish(vmid);
         tracing::info!(vmid = vmid.get(), outcome = ?finished.outcome, "run ended");
         // Before the events are finished: killed in between, the run is repeated and asks again.

@@ -28,6 +28,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("common", "config::sources", 1),
     on("common", "config::specs", 1),
     on("common", "digest", 0),
+    on("common", "fail_point", 1),
     on("common", "fs", 1),
     on("common", "log", 1),
     on("common", "observed", 0),
