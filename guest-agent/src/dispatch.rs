@@ -66,6 +66,12 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             let view = portainer::view(paths, &engine(paths).await?, &spec).await;
             view.map(Answer::Portainer).map_err(Failure::into_failure)
         }
+        RequestBody::StackVolumes { namespace } => {
+            let volumes = stack::volumes(&engine(paths).await?, &namespace).await;
+            volumes
+                .map(Answer::StackVolumes)
+                .map_err(Failure::into_failure)
+        }
         RequestBody::SwarmStacks => {
             let stacks = stack::all(&engine(paths).await?).await;
             stacks

@@ -176,6 +176,7 @@ fn kind(body: &RequestBody) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm_token",
         RequestBody::PlanStack(_) => "plan_stack",
         RequestBody::StackStatus { .. } => "stack_status",
+        RequestBody::StackVolumes { .. } => "stack_volumes",
         RequestBody::SwarmStacks => "swarm_stacks",
         RequestBody::Portainer(_) => "portainer",
         RequestBody::JobStart { .. } => "job_start",

@@ -62,6 +62,14 @@ pub async fn run(
         Work::RemoveOrphans(project) => {
             end(portainer::remove_orphans(&engine(paths).await?, &project, progress).await)
         }
+        Work::RemoveStackVolumes {
+            namespace,
+            wait_seconds,
+        } => {
+            let mut said = |said: Progress| progress.step(&said.step, &said.message);
+            let engine = engine(paths).await?;
+            end(stack::remove_volumes(&engine, &namespace, wait_seconds, &mut said).await)
+        }
     }
 }
 

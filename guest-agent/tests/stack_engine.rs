@@ -212,3 +212,44 @@ fn what_the_file_calls_external_is_not_removed() {
     let again = manager.plan(&plain(compose));
     assert_eq!(again["ok"]["plan_stack"]["changes"], json!([]), "{again}");
 }
+
+#[test]
+fn volumes_of_the_stack_go_and_others_stay() {
+    let mut manager = Manager::new(|_| None);
+    let volume = |name: &str, stack: &str| json!({"Name": name, "Labels": {"com.docker.stack.namespace": stack}});
+    manager.swarm().volumes = vec![
+        volume("b", "dev1_shop"),
+        volume("a", "dev1_shop"),
+        volume("c", "dev1_shop_x"),
+        json!({"Name": "d", "Labels": null}),
+    ];
+    manager.swarm().held_volumes = ["b".to_owned()].into();
+    let question = json!({"stack_volumes": {"namespace": "dev1_shop"}});
+    let found = manager.guest.ask(&question);
+    assert_eq!(
+        found["ok"]["stack_volumes"]["names"],
+        json!(["a", "b"]),
+        "{found}"
+    );
+    let work = json!({"remove_stack_volumes": {"namespace": "dev1_shop", "wait_seconds": 1}});
+    let state = manager.work(&work);
+    let messages = state["failed"]["messages"].to_string();
+    assert!(
+        messages.contains("there is still volume b of stack dev1_shop"),
+        "{state}"
+    );
+    manager.swarm().held_volumes.clear();
+    let state = manager.work(&work);
+    assert_eq!(
+        state["succeeded"]["changes"][0]["subject"], "volume b",
+        "{state}"
+    );
+    let left: Vec<Value> = manager
+        .swarm()
+        .volumes
+        .iter()
+        .map(|volume| volume["Name"].clone())
+        .collect();
+    assert_eq!(left, ["c", "d"]);
+    assert_eq!(manager.work(&work)["succeeded"]["changes"], json!([]));
+}

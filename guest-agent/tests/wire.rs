@@ -10,13 +10,14 @@ use phoenix_common::wire::{Answer, JobState, Outcome, Request, RequestBody, Resp
 use serde_json::Value;
 
 /// Every question, every work and every answer; the matches below keep this list complete.
-const KINDS: [&str; 34] = [
+const KINDS: &[&str] = &[
     "facts?",
     "plan_guest?",
     "swarm_view?",
     "swarm_token?",
     "plan_stack?",
     "stack_status?",
+    "stack_volumes?",
     "swarm_stacks?",
     "portainer?",
     "job_status?",
@@ -31,12 +32,14 @@ const KINDS: [&str; 34] = [
     "apply_portainer",
     "pull_images",
     "remove_orphans",
+    "remove_stack_volumes",
     "facts!",
     "plan_guest!",
     "swarm_view!",
     "swarm_token!",
     "plan_stack!",
     "stack_status!",
+    "stack_volumes!",
     "swarm_stacks!",
     "portainer!",
     "job_start!",
@@ -55,6 +58,7 @@ fn request_kind(request: &Request) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm_token?",
         RequestBody::PlanStack(_) => "plan_stack?",
         RequestBody::StackStatus { .. } => "stack_status?",
+        RequestBody::StackVolumes { .. } => "stack_volumes?",
         RequestBody::SwarmStacks => "swarm_stacks?",
         RequestBody::Portainer(_) => "portainer?",
         RequestBody::JobStatus { .. } => "job_status?",
@@ -70,6 +74,7 @@ fn request_kind(request: &Request) -> &'static str {
             Work::ApplyPortainer(_) => "apply_portainer",
             Work::PullImages(_) => "pull_images",
             Work::RemoveOrphans(_) => "remove_orphans",
+            Work::RemoveStackVolumes { .. } => "remove_stack_volumes",
         },
     }
 }
@@ -85,6 +90,7 @@ fn response_kind(response: &Response) -> &'static str {
         Answer::SwarmToken(_) => "swarm_token!",
         Answer::PlanStack(_) => "plan_stack!",
         Answer::StackStatus(_) => "stack_status!",
+        Answer::StackVolumes(_) => "stack_volumes!",
         Answer::SwarmStacks(_) => "swarm_stacks!",
         Answer::Portainer(_) => "portainer!",
         Answer::JobStart(_) => "job_start!",

@@ -23,11 +23,14 @@ const SHOP: &str = "services:
         published: ${PORT:-8085}
         mode: host
     networks: [inside]
+    volumes: [\"data:/data\"]
     stop_grace_period: 1s
     deploy:
       endpoint_mode: dnsrr
 networks:
   inside: {}
+volumes:
+  data: {}
 ";
 const BROKEN: &str = "services:
   web:
@@ -232,10 +235,46 @@ fn removal_leaves_nothing(case: &Case) {
         let ps = "ps -aq --filter label=com.docker.stack.namespace=dev2_shop";
         assert_eq!(case.estate.0.guest(vmid).docker(ps).unwrap().trim(), "");
     }
+    volumes_go_when_they_are_to(case);
     let wanted = "there is no stack dev2_shop on Swarm default";
     let before = case.estate.docker_writes();
     case.phoenix("swarm rm shop --env dev2", 0, &[wanted, "nothing written"]);
     assert_eq!(case.estate.docker_writes(), before);
+}
+
+/// The node that ran the task has a volume; the other one gets one by hand that looks alike.
+fn volumes_go_when_they_are_to(case: &Case) {
+    let list = |vmid| {
+        let ls = "volume ls -q --filter label=com.docker.stack.namespace=dev2_shop";
+        case.estate.0.guest(vmid).docker(ls).unwrap()
+    };
+    let count = || {
+        let of = |vmid| list(vmid).split_whitespace().count();
+        of(1001) + of(1002)
+    };
+    assert!(count() >= 1, "the stack left its volume");
+    let guest = case.estate.0.guest(1002);
+    let label = "--label com.docker.stack.namespace=dev2_shop";
+    guest
+        .docker(&format!("volume create {label} more"))
+        .unwrap();
+    guest.docker("volume create other").unwrap();
+    let words = "swarm rm shop --env dev2 --volumes";
+    case.phoenix(
+        words,
+        2,
+        &["for good volumes", "more on guest 1002", "--yes"],
+    );
+    assert!(count() >= 2);
+    let done = "nothing is left of it\n";
+    let said = case.phoenix(
+        &format!("{words} --yes"),
+        0,
+        &[done, "- volume more on guest 1002"],
+    );
+    assert!(said.contains("- volume dev2_shop_data on guest"), "{said}");
+    assert_eq!(count(), 0);
+    guest.docker("volume rm other").unwrap();
 }
 
 fn membership_is_mended(case: &Case) {
@@ -273,6 +312,9 @@ fn guests_that_are_off_are_named(case: &Case) {
         &["the node is down", "service production_hello_web: 0 of 1"],
     );
     case.phoenix("swarm join 1002", 1, &["1002", "it is stopped"]);
+    let wanted = "are not looked for there: guest 1002: it is stopped";
+    let again = "phoenix swarm rm shop --env dev2 --volumes";
+    case.phoenix("swarm rm shop --env dev2 --volumes", 1, &[wanted, again]);
     assert!(node.qm("stop 1001").unwrap().success());
     case.phoenix(
         "swarm status",

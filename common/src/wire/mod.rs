@@ -20,7 +20,7 @@ pub use request::{Request, RequestBody};
 pub use response::{
     AgentFailure, Answer, Change, ChangeVerb, FailureKind, FieldChange, Outcome, Response,
 };
-pub use stack::{ServiceStatus, StackPlan, StackStatus, SwarmStacks};
+pub use stack::{ServiceStatus, StackPlan, StackStatus, StackVolumes, SwarmStacks};
 pub use swarm::{Availability, SwarmNode, SwarmRole, SwarmView};
 pub use work::{SwarmInit, SwarmJoin, SwarmNodeUpdate, Work};
 

@@ -32,6 +32,10 @@ pub enum RequestBody {
     StackStatus {
         namespace: String,
     },
+    /// The volumes of a stack on this node; to any node.
+    StackVolumes {
+        namespace: String,
+    },
     /// Every service of the Swarm, by stack; to a manager.
     SwarmStacks,
     /// Portainer's containers, and what [`Work::ApplyPortainer`] would change.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Facts, JobStarted, JobStatus, PortainerView, StackPlan, StackStatus, SwarmStacks, SwarmView,
+    Facts, JobStarted, JobStatus, PortainerView, StackPlan, StackStatus, StackVolumes, SwarmStacks,
+    SwarmView,
 };
 use crate::secret::Secret;
 
@@ -33,6 +34,7 @@ pub enum Answer {
     SwarmToken(#[serde(with = "crate::secret::exposed")] Secret),
     PlanStack(StackPlan),
     StackStatus(StackStatus),
+    StackVolumes(StackVolumes),
     SwarmStacks(SwarmStacks),
     Portainer(PortainerView),
     JobStart(JobStarted),

@@ -20,6 +20,12 @@ pub struct StackStatus {
     pub services: Vec<ServiceStatus>,
 }
 
+/// The volumes of a stack on one node. External ones carry no label of it and are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackVolumes {
+    pub names: Vec<String>,
+}
+
 /// What runs on a Swarm, whoever deployed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwarmStacks {

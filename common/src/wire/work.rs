@@ -33,6 +33,11 @@ pub enum Work {
     ApplyPortainer(Box<PortainerSpec>),
     PullImages(PullImages),
     RemoveOrphans(RemoveOrphans),
+    /// Removes the volumes of a stack on this node, data and all, once no container holds them.
+    RemoveStackVolumes {
+        namespace: String,
+        wait_seconds: u32,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

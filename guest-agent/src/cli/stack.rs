@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use phoenix_common::spec::{Compat, OnFailure, ResolveImage, Rotate};
 use phoenix_common::untrusted::Untrusted;
-use phoenix_common::wire::{AgentFailure, FailureKind, Progress};
+use phoenix_common::wire::{AgentFailure, FailureKind, Progress, WorkReport};
 
 use super::stack_input::{self, InputError};
 use super::stack_show as show;
@@ -55,6 +55,9 @@ pub(super) enum StackVerb {
     Rm {
         /// The stack.
         name: String,
+        /// Remove its volumes on this node, too, data and all.
+        #[arg(long)]
+        volumes: bool,
         /// Seconds to wait.
         #[arg(long, default_value_t = 120)]
         wait: u32,
@@ -234,13 +237,36 @@ async fn done(paths: &Paths, verb: StackVerb, json: bool) -> Result<u8, Ended> {
             show::status(&name, &status, json);
             Ok(if runs { 0 } else { FAILED })
         }
-        StackVerb::Rm { name, wait, json } => {
+        StackVerb::Rm {
+            name,
+            volumes,
+            wait,
+            json,
+        } => {
             let engine = engine(paths).await?;
-            let report = stack::remove(&engine, &name, wait, &mut say).await?;
+            let mut report = stack::remove(&engine, &name, wait, &mut say).await?;
+            if volumes {
+                let more = remove_volumes(&engine, &name, wait).await?;
+                report.changes.extend(more.changes);
+                report.warnings.extend(more.warnings);
+            }
             show::report(&report, json);
             Ok(0)
         }
     }
+}
+
+/// The volumes of this node; the engines of others cannot be reached from here.
+async fn remove_volumes(engine: &Engine, name: &str, wait: u32) -> Result<WorkReport, StackError> {
+    let mut report = stack::remove_volumes(engine, name, wait, &mut say).await?;
+    let others = stack::volumes::other_nodes(engine, name).await?;
+    if !others.is_empty() {
+        report.warnings.push(format!(
+            "volumes on {} are not looked for; there: docker volume rm $(docker volume ls -q --filter label=com.docker.stack.namespace={name})",
+            others.join(", ")
+        ));
+    }
+    Ok(report)
 }
 
 fn say(progress: Progress) {

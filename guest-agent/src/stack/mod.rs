@@ -41,6 +41,7 @@ pub mod spec;
 pub mod status;
 pub mod tasks;
 pub mod text;
+pub mod volumes;
 pub mod yaml;
 
 pub use error::StackError;
@@ -48,3 +49,4 @@ pub use input::LocalStack;
 pub use masked::{deploy, deploy_as_work, deploy_local, plan, plan_local};
 pub use remove::remove;
 pub use status::{all, status};
+pub use volumes::{remove_volumes, volumes};

@@ -1,6 +1,6 @@
 //! A manager as far as the stack engine sees one: objects by kind, a task per service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -16,6 +16,10 @@ pub struct FakeSwarm {
     pub task_states: BTreeMap<String, (&'static str, &'static str)>,
     /// Tasks on top, such as those of a node that is down.
     pub tasks: Vec<Value>,
+    /// As the engine lists them.
+    pub volumes: Vec<Value>,
+    /// Names of those a container holds.
+    pub held_volumes: BTreeSet<String>,
     made: u64,
 }
 
@@ -47,6 +51,14 @@ impl FakeSwarm {
             ["GET", "nodes"] => ok(json!([{"ID": "n2", "Description": {"Hostname": "two"},
                 "Status": {"State": "down"}}])),
             ["GET", "tasks"] => ok(json!(self.all_tasks())),
+            ["GET", "volumes"] => ok(json!({"Volumes": self.volumes})),
+            ["DELETE", "volumes", name] if self.held_volumes.contains(name) => {
+                Says::error(409, "remove x: volume is in use - [c1]")
+            }
+            ["DELETE", "volumes", name] => {
+                self.volumes.retain(|volume| volume["Name"] != name);
+                ok(Value::Null)
+            }
             ["GET", kind] => ok(json!(self.listed(kind, request.path.contains("label")))),
             ["GET", "distribution", ..] => {
                 ok(json!({"Descriptor": {"digest": format!("sha256:{}", "9".repeat(64))}}))

@@ -41,6 +41,7 @@ fn question(body: &RequestBody) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm token",
         RequestBody::PlanStack(_) => "plan stack",
         RequestBody::StackStatus { .. } => "stack status",
+        RequestBody::StackVolumes { .. } => "stack volumes",
         RequestBody::SwarmStacks => "swarm stacks",
         RequestBody::Portainer(_) => "portainer",
         RequestBody::JobStart { .. } => "job start",

@@ -10,6 +10,7 @@ use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Answer, ChangeVerb, RequestBody, StackPlan, WorkReport};
 
 use super::lock::lock;
+use super::target::Target;
 use super::{consent, failure, manager};
 use crate::channel::Channel;
 use crate::commands::{block_on, complain, complain_text, print_json, print_line};
@@ -29,23 +30,8 @@ const ASIDE_OF_WAITING: Duration = Duration::from_mins(3);
 /// Deploys a stack to the Swarm in any environment, everything in it named `<environment>_<stack>_…`.
 #[derive(Debug, clap::Args)]
 pub(super) struct DeployArgs {
-    /// A stack of the configuration.
-    pub stack: String,
-    /// The environment; one that is not declared has no variables and no files.
-    #[arg(long = "env", value_name = "ENVIRONMENT")]
-    pub environment: String,
-    /// The Swarm (default: `swarm.name` of the configuration).
-    #[arg(long, value_name = "NAME")]
-    pub swarm: Option<String>,
-    /// Do not ask before services are removed that the compose file no longer has.
-    #[arg(long)]
-    pub yes: bool,
-    /// Deploy even what `docker_stacks` pins to a guest; the next run of that guest pins it again.
-    #[arg(long)]
-    pub force: bool,
-    /// Print the outcome as JSON.
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +44,7 @@ struct Assigned {
 }
 
 pub(super) fn run(args: &DeployArgs, paths: &Paths) -> Exit {
-    let (context, swarm) = match super::load(paths, args.swarm.as_deref()) {
+    let (context, swarm) = match super::load(paths, args.target.swarm.as_deref()) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
@@ -81,16 +67,22 @@ pub(super) fn run(args: &DeployArgs, paths: &Paths) -> Exit {
 /// What shall run, out of the configuration; a mistake is told.
 fn spec(args: &DeployArgs, context: &Context, swarm: &str) -> Result<StackSpec, Exit> {
     let config = &context.config;
+    let Target {
+        stack,
+        environment,
+        force,
+        ..
+    } = &args.target;
     let wrong = |error: &(dyn std::error::Error + 'static)| {
         complain(error);
         Exit::Usage
     };
-    let name = deployed_name(&args.environment, &args.stack).map_err(|error| wrong(&error))?;
+    let name = deployed_name(environment, stack).map_err(|error| wrong(&error))?;
     let who = WhoDeploys::Operator;
     let spec = config
-        .environment_spec(&args.stack, &args.environment, &name, who)
+        .environment_spec(stack, environment, &name, who)
         .map_err(|error| wrong(&error))?;
-    if let Some((guest, _)) = config.assigned_on(swarm, &name).filter(|_| !args.force) {
+    if let Some((guest, _)) = config.assigned_on(swarm, &name).filter(|_| !force) {
         let vmid = guest.vmid;
         complain(&Assigned { name, vmid });
         return Err(Exit::Refused);
@@ -194,9 +186,9 @@ impl Deployment<'_> {
     }
 
     fn notices(&self) -> Vec<String> {
-        let DeployArgs {
+        let Target {
             stack, environment, ..
-        } = self.args;
+        } = &self.args.target;
         let declared = self.context.config.stacks.get(stack);
         let declared = declared.is_some_and(|stack| stack.environments.contains_key(environment));
         if declared {
@@ -209,7 +201,7 @@ impl Deployment<'_> {
 
     /// The plan, before anything is written.
     fn show(&self, via: Vmid, spec: &StackSpec, found: &StackPlan, notices: &[String]) {
-        if self.args.json {
+        if self.args.target.json {
             return;
         }
         let mut plan = Plan {
@@ -237,11 +229,14 @@ impl Deployment<'_> {
         if removed.is_empty() {
             return Ok(());
         }
-        consent::ask(&format!("removes {}", removed.join(", ")), self.args.yes)
+        consent::ask(
+            &format!("removes {}", removed.join(", ")),
+            self.args.target.yes,
+        )
     }
 
     fn report(&self, via: Vmid, namespace: &str, report: &WorkReport, notices: &[String]) {
-        if self.args.json {
+        if self.args.target.json {
             return print_json(&serde_json::json!({
                 "schema_version": 1,
                 "swarm": self.swarm,
@@ -262,7 +257,7 @@ impl Deployment<'_> {
     fn failed(&self, via: Vmid, namespace: &str, error: &ExecuteError) -> Exit {
         self.progress.finish();
         let exit = failure::tell(error);
-        if self.args.json {
+        if self.args.target.json {
             print_json(&serde_json::json!({
                 "schema_version": 1,
                 "swarm": self.swarm,

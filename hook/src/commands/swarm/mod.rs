@@ -14,8 +14,10 @@ mod rm;
 mod services;
 mod status;
 mod table;
+mod target;
 #[cfg(test)]
 mod tests;
+mod volumes;
 
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;

@@ -1,4 +1,5 @@
-//! `phoenix swarm rm STACK --env ENVIRONMENT`: takes a stack off the Swarm and leaves nothing of it but volumes.
+//! `phoenix swarm rm STACK --env ENVIRONMENT [--volumes]`: takes a stack off the Swarm and leaves nothing of it, but
+//! volumes where they are not asked for.
 
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Answer, RequestBody, StackStatus, Work, WorkReport};
 
 use super::lock::lock;
-use super::{consent, failure, manager};
+use super::target::Target;
+use super::{consent, failure, manager, volumes};
 use crate::channel::Channel;
-use crate::commands::{block_on, complain, print_json, print_line};
+use crate::commands::{block_on, complain, complain_text, print_json, print_line};
 use crate::context::Context;
 use crate::execute::ExecuteError;
 use crate::exit_code::Exit;
@@ -22,29 +24,17 @@ const QUESTION: Duration = Duration::from_secs(30);
 /// What a removal may take on top of waiting for tasks and networks to go.
 const ASIDE_OF_WAITING: Duration = Duration::from_mins(1);
 
-/// Removes a stack of an environment from the Swarm: services, configs, secrets, networks. Volumes stay.
+/// Removes a stack of an environment from the Swarm: services, configs, secrets, networks; volumes when asked to.
 #[derive(Debug, clap::Args)]
 pub(super) struct RmArgs {
-    /// The stack; it need not be in the configuration any more.
-    pub stack: String,
-    /// The environment.
-    #[arg(long = "env", value_name = "ENVIRONMENT")]
-    pub environment: String,
-    /// The Swarm (default: `swarm.name` of the configuration).
-    #[arg(long, value_name = "NAME")]
-    pub swarm: Option<String>,
-    /// Do not ask.
+    #[command(flatten)]
+    pub target: Target,
+    /// Remove its volumes, too, data and all, on every node that has some.
     #[arg(long)]
-    pub yes: bool,
-    /// Remove even what `docker_stacks` declares for a guest; the next run of that guest deploys it again.
-    #[arg(long)]
-    pub force: bool,
+    pub volumes: bool,
     /// Wait so long until nothing is left.
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub wait: u32,
-    /// Print the outcome as JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +47,11 @@ struct Assigned {
 }
 
 pub(super) fn run(args: &RmArgs, paths: &Paths) -> Exit {
-    let (context, swarm) = match super::load(paths, args.swarm.as_deref()) {
+    let (context, swarm) = match super::load(paths, args.target.swarm.as_deref()) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    let name = match deployed_name(&args.environment, &args.stack) {
+    let name = match deployed_name(&args.target.environment, &args.target.stack) {
         Ok(name) => name,
         Err(error) => {
             complain(&error);
@@ -69,7 +59,7 @@ pub(super) fn run(args: &RmArgs, paths: &Paths) -> Exit {
         }
     };
     let assigned = context.config.assigned_on(&swarm, &name);
-    if let Some((guest, _)) = assigned.filter(|_| !args.force) {
+    if let Some((guest, _)) = assigned.filter(|_| !args.target.force) {
         let vmid = guest.vmid;
         complain(&Assigned { name, vmid });
         return Exit::Refused;
@@ -113,26 +103,77 @@ impl Removal<'_> {
             self.progress,
         )
         .await?;
-        let found = self.found(via).await.map_err(|error| self.failed(&error))?;
-        if !found.services.is_empty() {
-            let names = found.services.iter();
-            let names: Vec<String> = names
-                .map(|service| Untrusted(&service.name).to_string())
-                .collect();
-            let (name, swarm) = (self.name, self.swarm);
-            let what = format!(
-                "removes {name} from Swarm {swarm}: services {}",
-                names.join(", ")
-            );
-            consent::ask(&what, self.args.yes)?;
-        }
+        let status = self.found(via).await.map_err(|error| self.failed(&error))?;
+        let found = self
+            .volumes(via)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        self.agree(&status, &found)?;
         // Without services, too: a removal that was broken off leaves networks and configs.
         let report = self
             .remove(via, deadline)
             .await
             .map_err(|error| self.failed(&error))?;
-        self.report(via, &report);
-        Ok(Exit::Converged)
+        let until = (self.name, self.args.wait, deadline);
+        let removed = volumes::remove(self.context, self.progress, &found, until).await;
+        self.report(via, &report, &found, &removed);
+        Ok(self.end(&found, &removed))
+    }
+
+    /// The volumes that shall go; none when that is not asked for.
+    async fn volumes(&self, via: Vmid) -> Result<volumes::Found, ExecuteError> {
+        if !self.args.volumes {
+            return Ok(volumes::Found::default());
+        }
+        volumes::look(self.context, self.swarm, (via, self.name)).await
+    }
+
+    fn agree(&self, status: &StackStatus, found: &volumes::Found) -> Result<(), Exit> {
+        for node in &found.not_asked {
+            complain_text(&format!(
+                "volumes of {} are not looked for there: {}",
+                self.name,
+                Untrusted(node)
+            ));
+        }
+        let services = status.services.iter();
+        let services: Vec<String> = services
+            .map(|service| Untrusted(&service.name).to_string())
+            .collect();
+        let mut parts = Vec::new();
+        if !services.is_empty() {
+            parts.push(format!("services {}", services.join(", ")));
+        }
+        if !found.volumes.is_empty() {
+            parts.push(format!("for good {}", volumes::text(found)));
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let (name, swarm) = (self.name, self.swarm);
+        let what = format!(
+            "removes {name} from Swarm {swarm}: {}",
+            parts.join("; and ")
+        );
+        consent::ask(&what, self.args.target.yes)
+    }
+
+    /// Volumes that stay although they were to go are no success.
+    fn end(&self, found: &volumes::Found, removed: &volumes::Removed) -> Exit {
+        for error in &removed.failures {
+            failure::tell(error);
+        }
+        if removed.failures.is_empty() && found.not_asked.is_empty() {
+            return Exit::Converged;
+        }
+        let Target {
+            stack, environment, ..
+        } = &self.args.target;
+        complain_text(&format!(
+            "not all nodes were rid of the volumes of {}; when they answer: phoenix swarm rm {stack} --env {environment} --volumes",
+            self.name
+        ));
+        Exit::Failed
     }
 
     async fn found(&self, via: Vmid) -> Result<StackStatus, ExecuteError> {
@@ -161,35 +202,60 @@ impl Removal<'_> {
         Ok(report)
     }
 
-    fn report(&self, via: Vmid, report: &WorkReport) {
+    fn report(
+        &self,
+        via: Vmid,
+        report: &WorkReport,
+        found: &volumes::Found,
+        removed: &volumes::Removed,
+    ) {
         let (name, swarm) = (self.name, self.swarm);
-        if self.args.json {
+        let nothing = report.changes.is_empty() && found.volumes.is_empty();
+        if self.args.target.json {
+            let failures = removed.failures.iter();
+            let failures: Vec<String> = failures
+                .map(|error| phoenix_common::log::Chain(error).to_string())
+                .collect();
             return print_json(&serde_json::json!({
                 "schema_version": 1,
                 "swarm": swarm,
                 "stack": name,
                 "via": via,
-                "outcome": if report.changes.is_empty() { "absent" } else { "removed" },
+                "outcome": if nothing { "absent" } else { "removed" },
                 "changes": report.changes,
+                "volumes": removed.volumes,
+                "volumes_failed": failures,
+                "volumes_not_looked_for": found.not_asked,
             }));
         }
-        if report.changes.is_empty() {
+        if nothing {
             return print_line(&format!(
                 "there is no stack {name} on Swarm {swarm}: nothing to do, nothing written"
             ));
         }
+        let all = removed.failures.is_empty() && found.not_asked.is_empty();
+        let but = if self.args.volumes && all {
+            ""
+        } else {
+            " but volumes"
+        };
         print_line(&format!(
-            "{name}: removed from Swarm {swarm}, nothing is left of it but volumes"
+            "{name}: removed from Swarm {swarm}, nothing is left of it{but}"
         ));
         for change in &report.changes {
             print_line(&format!("  - {}", Untrusted(&change.subject)));
+        }
+        for (vmid, names) in &removed.volumes {
+            for volume in names {
+                print_line(&format!("  - volume {} on guest {vmid}", Untrusted(volume)));
+            }
         }
     }
 
     fn failed(&self, error: &ExecuteError) -> Exit {
         self.progress.finish();
         let exit = failure::tell(error);
-        if self.args.json {
+        if self.args.target.json {
             print_json(&serde_json::json!({
                 "schema_version": 1,
                 "swarm": self.swarm,
