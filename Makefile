@@ -23,7 +23,7 @@ LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/t
 SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \
 	$(wildcard packaging/*/DEBIAN/p*) .ci/run .ci/suite
 
-.PHONY: help prepare prepare-checks lab-programs build deb deb-lab demo test test-unit test-lab lint bench clean
+.PHONY: help prepare prepare-checks lab-programs build deb deb-lab demo test test-unit test-lab lint fuzz bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -82,6 +82,12 @@ test-lab: deb-lab lab-programs prepare-checks ## the packages, and black-box tes
 clean: ## what was built; the lab's cache outside the checkout stays
 	cargo clean
 	rm -rf dist
+
+# The same program runs in `make test` for 10 s a target, always from seed 1.
+fuzz: export PHOENIX_FUZZ_SECONDS ?= 600
+fuzz: export PHOENIX_FUZZ_SEED ?= $(shell date +%s)
+fuzz: prepare ## the stack engine's readers against made-up input, 10 minutes a target (not part of test)
+	cargo test --locked --profile fuzz -p phoenix-guest-agent --test stack_fuzz -- --nocapture
 
 bench: deb ## how long Proxmox waits for the hookscript, beside others (not part of test)
 	$(call install,$(BENCH_PACKAGES))
