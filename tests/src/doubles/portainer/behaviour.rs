@@ -84,6 +84,21 @@ impl ServerVersion {
         self.line == Line::V2_23
     }
 
+    /// `POST /api/stacks?type=&method=` still exists.
+    pub(super) fn has_old_create(&self) -> bool {
+        self.line == Line::V2_23
+    }
+
+    /// The record of a Swarm stack tells whether it was pruned.
+    pub(super) fn keeps_prune(&self) -> bool {
+        self.line >= Line::V2_39
+    }
+
+    /// Writes that a browser sends from another site are refused.
+    pub(super) fn refuses_cross_origin(&self) -> bool {
+        self.line >= Line::V2_43
+    }
+
     /// Prune takes orphans of a standalone stack down.
     pub(super) fn prunes_standalone(&self) -> bool {
         self.line >= Line::V2_43

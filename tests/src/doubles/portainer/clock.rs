@@ -1,6 +1,6 @@
 //! The doubles' time: the machine's, plus what a test has skipped.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A clock that can be set forward, so that no test waits five minutes.
@@ -8,13 +8,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) struct Clock {
     start: Instant,
     skipped_ms: AtomicU64,
+    is_frozen: AtomicBool,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
         let start = Instant::now();
-        let skipped_ms = AtomicU64::new(0);
-        Self { start, skipped_ms }
+        Self {
+            start,
+            skipped_ms: AtomicU64::new(0),
+            is_frozen: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn skip(&self, time: Duration) {
@@ -22,8 +26,16 @@ impl Clock {
         self.skipped_ms.fetch_add(time, Ordering::SeqCst);
     }
 
+    /// From now on only skipped time passes.
+    pub(super) fn freeze(&self) {
+        self.is_frozen.store(true, Ordering::SeqCst);
+    }
+
     /// Since the clock was made.
     pub(super) fn elapsed(&self) -> Duration {
+        if self.is_frozen.load(Ordering::SeqCst) {
+            return self.skipped();
+        }
         self.start.elapsed() + self.skipped()
     }
 

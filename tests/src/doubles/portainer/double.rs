@@ -1,7 +1,7 @@
 //! A server double that a test starts, stops and looks into.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +119,11 @@ impl PortainerDouble {
         self.around.clock.skip(time);
     }
 
+    /// From now on only skipped time passes.
+    pub fn freeze_time(&self) {
+        self.around.clock.freeze();
+    }
+
     /// Like a power cut: what it was doing ends.
     pub fn kill(&mut self) {
         self.running = None;
@@ -132,13 +137,13 @@ impl PortainerDouble {
         self.running = None;
         let identity = self.identity()?;
         let https = listen::bind(&self.options.https)?;
-        keep(&mut self.options.https, https.local_addr());
+        keep(&mut self.options.https, &https);
         let http = match &self.options.http {
             Some(address) => Some(listen::bind(address)?),
             None => None,
         };
         if let (Some(address), Some(http)) = (&mut self.options.http, &http) {
-            keep(address, http.local_addr());
+            keep(address, http);
         }
         let server = Server::new(self.options.clone(), self.around.clone())?;
         self.setup_token = server.setup_token().map(str::to_owned);
@@ -203,8 +208,8 @@ impl PortainerDouble {
 }
 
 /// Keeps a port that was chosen for us, for the next start.
-fn keep(address: &mut String, bound: std::io::Result<SocketAddr>) {
-    if let Ok(bound) = bound {
+fn keep(address: &mut String, listener: &TcpListener) {
+    if let Ok(bound) = listener.local_addr() {
         *address = bound.to_string();
     }
 }

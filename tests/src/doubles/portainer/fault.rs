@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Collected, StreamBody};
 use hyper::body::Frame;
 use serde_json::json;
 
@@ -115,7 +115,7 @@ impl Fault {
     pub(super) async fn spoil(&self, answer: Answer) -> Option<Answer> {
         match self {
             Self::LostAnswer | Self::LostRequest => None,
-            Self::HalfClosed => Some(rewritten(answer, half).await),
+            Self::HalfClosed => Some(rewritten(answer, |bytes| half(&bytes)).await),
             Self::Trickle(pause) => {
                 let pause = *pause;
                 Some(rewritten(answer, move |bytes| trickle(bytes, pause)).await)
@@ -128,13 +128,13 @@ impl Fault {
 /// The same head with the length of the whole, and another body.
 async fn rewritten(answer: Answer, make: impl FnOnce(Bytes) -> Body) -> Answer {
     let (mut head, body) = answer.into_parts();
-    let bytes = body.collect().await.map(|body| body.to_bytes());
+    let bytes = body.collect().await.map(Collected::to_bytes);
     let bytes = bytes.unwrap_or_default();
     head.headers.insert("content-length", bytes.len().into());
     Answer::from_parts(head, make(bytes))
 }
 
-fn half(bytes: Bytes) -> Body {
+fn half(bytes: &Bytes) -> Body {
     let first: Result<Frame<Bytes>, BodyError> = Ok(Frame::data(bytes.slice(..bytes.len() / 2)));
     let end = async {
         // What came before must have left by then.

@@ -80,10 +80,8 @@ impl RawClient {
         for header in headers {
             head.extend([header, "\r\n"]);
         }
-        head += &format!(
-            "Content-Length: {}\r\nConnection: close\r\n\r\n",
-            body.len()
-        );
+        let length = body.len().to_string();
+        head.extend(["Content-Length: ", &length, "\r\nConnection: close\r\n\r\n"]);
         self.exchange(&[head.as_bytes(), body].concat())
     }
 }

@@ -1,5 +1,6 @@
 //! Requests and answers as the doubles handle them.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -42,7 +43,7 @@ impl Call {
     }
 
     /// All values of a query parameter.
-    pub(super) fn parameters<'a>(&self, names: &[&'a str]) -> Vec<String> {
+    pub(super) fn parameters(&self, names: &[&str]) -> Vec<String> {
         let pairs = pairs(&self.query);
         let wanted = pairs.filter(|(name, _)| names.contains(&name.as_str()));
         wanted.map(|(_, value)| value).collect()
@@ -92,7 +93,8 @@ pub(super) fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a text does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

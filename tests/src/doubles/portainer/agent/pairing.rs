@@ -15,6 +15,7 @@ use ring::signature::{
 };
 
 use crate::doubles::portainer::error::DoubleError;
+use crate::doubles::portainer::random::hex;
 
 /// Header names as the real pair uses them.
 pub(in crate::doubles::portainer) const PUBLIC_KEY_HEADER: &str = "x-portaineragent-publickey";
@@ -92,10 +93,6 @@ fn is_signed(public_key: &str, signature: &str, message: &str) -> bool {
     };
     let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key);
     key.verify(message.as_bytes(), &signature).is_ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -106,8 +106,16 @@ fn shown((status, body): (u16, Value)) -> Answer {
 async fn deploy(guest: &MemoryGuest, call: &Call) -> Answer {
     let result = match call.path.as_str() {
         "/memory/up" => {
+            let request = parsed(call);
+            let done = request
+                .as_ref()
+                .map_err(Clone::clone)
+                .and_then(|one| guest.up(one));
             tokio::time::sleep(guest.deploy_time()).await;
-            parsed(call).and_then(|request| guest.up(&request))
+            if let (Ok(request), Ok(())) = (&request, &done) {
+                guest.settle(request);
+            }
+            done
         }
         "/memory/down" => parsed(call).map(|request| guest.down(&request)),
         "/memory/deploy" => {

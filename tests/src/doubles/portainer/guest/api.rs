@@ -1,18 +1,16 @@
 //! Docker's HTTP API of a guest in memory: what Portainer and its callers ask.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::MemoryGuest;
-use super::objects::{Blob, Container, Store, image_id};
-use crate::doubles::portainer::random::random_hex;
+use super::blobs::{self, Kind};
+use super::objects::{Container, Service, Store, image_id};
 use crate::doubles::portainer::wire::Call;
 
 const NO_SWARM: &str = "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
 
 /// Status and body; no body where the value is null.
-type Reply = (u16, Value);
+pub(super) type Reply = (u16, Value);
 
 impl MemoryGuest {
     /// Answers a call whose path is Docker's own, with or without a version.
@@ -48,12 +46,12 @@ impl MemoryGuest {
                     ..,
                 ],
             ) if store.swarm_id.is_none() => (503, json!({"message": NO_SWARM})),
-            ("GET", ["swarm"]) => (200, json!({"ID": store.swarm_id})),
+            ("GET", ["swarm"]) => (200, swarm(&store)),
             ("GET", ["nodes"]) => (200, json!([node()])),
             ("GET", ["services"]) => {
                 let listed = store.services.iter();
                 let listed = listed.filter(|one| has_labels(call, &one.labels));
-                (200, listed.map(|one| one.listed()).collect())
+                (200, listed.map(Service::listed).collect())
             }
             ("GET", ["services", name]) => {
                 let mut all = store.services.iter();
@@ -65,10 +63,10 @@ impl MemoryGuest {
             ("GET", ["tasks"]) => {
                 let listed = store.services.iter();
                 let listed = listed.filter(|one| has_labels(call, &one.labels));
-                (200, listed.flat_map(|one| one.tasks()).collect())
+                (200, listed.flat_map(Service::tasks).collect())
             }
-            (_, ["configs", rest @ ..]) => blobs(&mut store, call, "config", rest),
-            (_, ["secrets", rest @ ..]) => blobs(&mut store, call, "secret", rest),
+            (_, ["configs", rest @ ..]) => blobs::answer(&mut store, call, Kind::Config, rest),
+            (_, ["secrets", rest @ ..]) => blobs::answer(&mut store, call, Kind::Secret, rest),
             _ => (404, json!({"message": "page not found"})),
         }
     }
@@ -109,6 +107,13 @@ fn info(store: &Store) -> Value {
     })
 }
 
+fn swarm(store: &Store) -> Value {
+    json!({
+        "ID": store.swarm_id, "Version": {"Index": 9}, "Spec": {"Name": "default"},
+        "JoinTokens": {"Manager": "SWMTKN-1-TOKEN", "Worker": "SWMTKN-1-TOKEN"},
+    })
+}
+
 fn node() -> Value {
     json!({
         "ID": "node1", "Version": {"Index": 9},
@@ -139,7 +144,7 @@ fn networks(store: &Store) -> Value {
 }
 
 /// Whether an object has all labels of the call's filter.
-fn has_labels(call: &Call, labels: &std::collections::BTreeMap<String, String>) -> bool {
+pub(super) fn has_labels(call: &Call, labels: &std::collections::BTreeMap<String, String>) -> bool {
     let filters = call.parameter("filters").unwrap_or_default();
     let filters: Value = serde_json::from_str(&filters).unwrap_or_default();
     let wanted: Vec<String> = match filters.get("label") {
@@ -195,99 +200,4 @@ fn containers(store: &mut Store, call: &Call, rest: &[&str]) -> Reply {
     state.clone_into(&mut one.state);
     one.exit_code = ended;
     (if changed { 204 } else { 304 }, Value::Null)
-}
-
-fn blobs(store: &mut Store, call: &Call, kind: &str, rest: &[&str]) -> Reply {
-    let is_config = kind == "config";
-    let version = store.next_version();
-    let used_by = |name: &str| {
-        let uses = |one: &&super::Service| is_config && one.configs.iter().any(|has| has == name);
-        store.services.iter().find(uses).map(|one| one.name.clone())
-    };
-    let list = if is_config {
-        &store.configs
-    } else {
-        &store.secrets
-    };
-    let shown = |one: &Blob| {
-        json!({"ID": one.id, "Version": {"Index": one.version}, "CreatedAt": "2026-01-01T00:00:00Z",
-            "UpdatedAt": "2026-01-01T00:00:00Z", "Spec": one.spec})
-    };
-    let labels = |one: &Blob| {
-        let labels = one.spec.get("Labels").cloned().unwrap_or_default();
-        serde_json::from_value(labels).unwrap_or_default()
-    };
-    match (call.method.as_str(), rest) {
-        ("GET", []) => {
-            let listed = list.iter().filter(|one| has_labels(call, &labels(one)));
-            (200, listed.map(shown).collect())
-        }
-        ("POST", ["create"]) => match new_blob(list, call, kind, version) {
-            Ok(blob) => {
-                let id = blob.id.clone();
-                let list = if is_config {
-                    &mut store.configs
-                } else {
-                    &mut store.secrets
-                };
-                list.push(blob);
-                (201, json!({"ID": id}))
-            }
-            Err(reply) => reply,
-        },
-        (method, [name]) => {
-            let is_this = |one: &Blob| one.name() == *name || one.id == *name;
-            let Some(at) = list.iter().position(is_this) else {
-                return (404, json!({"message": format!("{kind} {name} not found")}));
-            };
-            let Some(one) = list.get(at) else {
-                return (404, Value::Null);
-            };
-            if method == "GET" {
-                return (200, shown(one));
-            }
-            if let Some(service) = used_by(one.name()) {
-                let name = one.name();
-                let text = format!(
-                    "rpc error: code = InvalidArgument desc = {kind} '{name}' is in use by the following service: {service}"
-                );
-                return (400, json!({"message": text}));
-            }
-            let list = if is_config {
-                &mut store.configs
-            } else {
-                &mut store.secrets
-            };
-            list.remove(at);
-            (204, Value::Null)
-        }
-        _ => (404, json!({"message": "page not found"})),
-    }
-}
-
-fn new_blob(list: &[Blob], call: &Call, kind: &str, version: u64) -> Result<Blob, Reply> {
-    let mut spec: Value = serde_json::from_slice(&call.body)
-        .map_err(|error| (400, json!({"message": error.to_string()})))?;
-    let name = spec.get("Name").and_then(Value::as_str).unwrap_or_default();
-    let data = spec.get("Data").and_then(Value::as_str).unwrap_or_default();
-    let refused = |status, text: String| Err((status, json!({"message": text})));
-    if STANDARD.decode(data).is_err() {
-        return refused(400, "illegal base64 data at input byte 0".to_owned());
-    }
-    let good = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    if name.is_empty() || name.len() > 64 || !name.chars().all(good) {
-        let text = "rpc error: code = InvalidArgument desc = invalid name, only 64 [a-zA-Z0-9-_.] characters allowed, and the start and end character must be [a-zA-Z0-9]";
-        return refused(400, text.to_owned());
-    }
-    if list.iter().any(|one| one.name() == name) {
-        let text = format!("rpc error: code = AlreadyExists desc = {kind} {name} already exists");
-        return refused(409, text);
-    }
-    if kind == "secret" {
-        if let Some(spec) = spec.as_object_mut() {
-            spec.remove("Data");
-        }
-    }
-    let id = random_hex(12) + "b";
-    Ok(Blob { id, version, spec })
 }

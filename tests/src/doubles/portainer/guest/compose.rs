@@ -19,6 +19,8 @@ pub(in crate::doubles::portainer) struct UpRequest {
     /// Where the file lies on the server, for labels and messages.
     pub(in crate::doubles::portainer) path: String,
     pub(in crate::doubles::portainer) env: Vec<(String, String)>,
+    /// What leaks into the file from the server's own environment.
+    pub(in crate::doubles::portainer) leaked: Vec<(String, String)>,
     pub(in crate::doubles::portainer) remove_orphans: bool,
     pub(in crate::doubles::portainer) recreate: bool,
 }
@@ -30,6 +32,8 @@ pub(in crate::doubles::portainer) struct DownRequest {
 }
 
 impl MemoryGuest {
+    /// Everything is made at once; what depends on others is started by [`Self::settle`].
+    ///
     /// # Errors
     /// compose's text; what was started by then stays.
     pub(in crate::doubles::portainer) fn up(&self, request: &UpRequest) -> Result<(), String> {
@@ -42,7 +46,7 @@ impl MemoryGuest {
                 request.project
             ));
         }
-        let values = variables::of_dotenv(&request.env)
+        let values = variables::of_dotenv(&request.env, &request.leaked)
             .map_err(|wrong| format!("{loading} options : failed to read stack.env: {wrong}"))?;
         let project = Project::of(&request.file, &request.path, &values)
             .map_err(|wrong| format!("{loading} : {wrong}"))?;
@@ -50,6 +54,15 @@ impl MemoryGuest {
         let mut store = self.lock();
         bring_up(&mut store, &project, request)
             .map_err(|wrong| format!("compose up operation failed: {wrong}"))
+    }
+
+    /// The end of a deployment: what waited for others runs.
+    pub(in crate::doubles::portainer) fn settle(&self, request: &UpRequest) {
+        for one in &mut self.lock().containers {
+            if one.project() == request.project && one.state == "created" {
+                "running".clone_into(&mut one.state);
+            }
+        }
     }
 
     pub(in crate::doubles::portainer) fn down(&self, request: &DownRequest) {
@@ -149,25 +162,20 @@ fn start(
         return Ok(());
     }
     store.containers.retain(|one| !is_this(one));
-    check_start(store, project, request, &wanted, service)?;
-    store.containers.push(wanted);
-    Ok(())
+    check_create(store, project, request, (&wanted, service))?;
+    let checked = check_start(store, &wanted);
+    let mut made = wanted;
+    if checked.is_err() || service.contains_key("depends_on") {
+        "created".clone_into(&mut made.state);
+    }
+    // A container that cannot start is there all the same.
+    store.containers.push(made);
+    checked
 }
 
-fn check_start(
-    store: &Store,
-    project: &Project,
-    request: &UpRequest,
-    wanted: &Container,
-    service: &Map<String, Value>,
-) -> Result<(), String> {
+/// What keeps a container that was made from starting.
+fn check_start(store: &Store, wanted: &Container) -> Result<(), String> {
     let daemon = "Error response from daemon";
-    if let Some(other) = store.containers.iter().find(|one| one.name == wanted.name) {
-        return Err(format!(
-            "{daemon}: Conflict. The container name \"/{}\" is already in use by container \"{}\".",
-            wanted.name, other.id
-        ));
-    }
     let taken = |port: &&u16| {
         let by_container = |one: &Container| one.host_ports.contains(port);
         store.taken_ports.contains(port) || store.containers.iter().any(by_container)
@@ -181,6 +189,23 @@ fn check_start(
     if store.refused_commands.contains(&command) {
         return Err(format!(
             "{daemon}: failed to create shim task: exec: \"{command}\": no such file or directory"
+        ));
+    }
+    Ok(())
+}
+
+/// What keeps a container from being made.
+fn check_create(
+    store: &Store,
+    project: &Project,
+    request: &UpRequest,
+    (wanted, service): (&Container, &Map<String, Value>),
+) -> Result<(), String> {
+    let daemon = "Error response from daemon";
+    if let Some(other) = store.containers.iter().find(|one| one.name == wanted.name) {
+        return Err(format!(
+            "{daemon}: Conflict. The container name \"/{}\" is already in use by container \"{}\".",
+            wanted.name, other.id
         ));
     }
     let configs = project.section("configs");
@@ -222,7 +247,10 @@ fn container(request: &UpRequest, name: &str, service: &Map<String, Value>) -> C
         .filter_map(|label| label.split_once('='))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    let hash = sha256_hex(Value::Object(service.clone()).to_string().as_bytes());
+    // As in compose: what a service waits for does not make it another.
+    let mut hashed = service.clone();
+    hashed.remove("depends_on");
+    let hash = sha256_hex(Value::Object(hashed).to_string().as_bytes());
     let folder = request
         .path
         .rsplit_once('/')
@@ -248,13 +276,13 @@ fn host_ports(value: Option<&Value>) -> Vec<u16> {
     let Some(Value::Array(list)) = value else {
         return Vec::new();
     };
-    let published = |one: &Value| match one.get("published") {
-        Some(port) => text_of(port).parse().ok(),
-        None => {
-            let text = text_of(one);
-            let (host, _) = text.rsplit_once(':')?;
-            host.rsplit(':').next()?.parse().ok()
+    let published = |one: &Value| {
+        if let Some(port) = one.get("published") {
+            return text_of(port).parse().ok();
         }
+        let text = text_of(one);
+        let (host, _) = text.rsplit_once(':')?;
+        host.rsplit(':').next()?.parse().ok()
     };
     list.iter().filter_map(published).collect()
 }

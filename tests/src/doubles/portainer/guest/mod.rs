@@ -2,6 +2,7 @@
 //! speaks to Portainer. Tests that must see real containers give the agent a real socket.
 
 mod api;
+mod blobs;
 mod compose;
 mod objects;
 mod project;

@@ -68,13 +68,19 @@ fn value_of(inner: &str, variables: &Variables) -> Result<String, String> {
     }
 }
 
-/// What compose reads out of lines `NAME=VALUE` that nobody quoted.
-pub(super) fn of_dotenv(pairs: &[(String, String)]) -> Result<Variables, String> {
-    let mut variables = Variables::new();
-    let text: String = pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={value}\n"))
-        .collect();
+/// What compose reads out of lines `NAME=VALUE` that nobody quoted; `leaked` are there already.
+pub(super) fn of_dotenv(
+    pairs: &[(String, String)],
+    leaked: &[(String, String)],
+) -> Result<Variables, String> {
+    let mut variables: Variables = leaked.iter().cloned().collect();
+    let mut text = String::new();
+    for (name, value) in pairs {
+        text.extend([
+            name, "=", value, "
+",
+        ]);
+    }
     for (number, line) in text.lines().enumerate() {
         let Some((name, raw)) = line.split_once('=') else {
             continue;

@@ -19,13 +19,9 @@ impl Server {
     pub(super) async fn ask(
         &self,
         one: &Environment,
-        method: &str,
-        path: &str,
-        body: Vec<u8>,
+        request: Request<Full<Bytes>>,
         deadline: Duration,
     ) -> Result<(u16, Bytes), ClientError> {
-        let mut request = self.unsigned(method, path);
-        *request.body_mut() = Full::new(body.into());
         let answer = self.send_signed(one, request, deadline).await?;
         let status = answer.status().as_u16();
         let reading = Limited::new(answer.into_body(), BODY_LIMIT_BYTES).collect();
@@ -57,15 +53,6 @@ impl Server {
         client::send(&self.connector, address, request, deadline).await
     }
 
-    pub(super) fn unsigned(&self, method: &str, path: &str) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(Bytes::new()));
-        *request.method_mut() = method.parse().unwrap_or(Method::GET);
-        if let Ok(path) = path.parse() {
-            *request.uri_mut() = path;
-        }
-        request
-    }
-
     fn sign(&self, headers: &mut HeaderMap) {
         let Ok((key, signature)) = self.signing.sign(self.options.agent_secret.as_deref()) else {
             return;
@@ -76,4 +63,19 @@ impl Server {
             }
         }
     }
+}
+
+pub(super) fn get(path: &str) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    if let Ok(path) = path.parse() {
+        *request.uri_mut() = path;
+    }
+    request
+}
+
+pub(super) fn post(path: &str, body: Vec<u8>) -> Request<Full<Bytes>> {
+    let mut request = get(path);
+    *request.method_mut() = Method::POST;
+    *request.body_mut() = Full::new(body.into());
+    request
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Server;
+use super::agents::post;
 use super::records::{Environment, Stack};
+use super::stack_update::Change;
 use crate::doubles::portainer::guest::{DeployRequest, DownRequest, RemoveRequest, UpRequest};
 
 const DEPLOY_DEADLINE: Duration = Duration::from_mins(15);
 /// How long a removed Swarm stack may take to be gone.
-const GONE_DEADLINE: Duration = Duration::from_secs(60);
+const GONE_DEADLINE: Duration = Duration::from_mins(1);
 const GONE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How a stack is brought up.
@@ -23,30 +25,32 @@ pub(super) struct How {
 impl Server {
     /// # Errors
     /// The deploy tool's text.
-    pub(super) async fn bring_up(
-        &self,
-        one: &Environment,
-        stack: &Stack,
-        file: &str,
-        how: How,
-    ) -> Result<(), String> {
+    pub(super) async fn bring_up(&self, change: &Change) -> Result<(), String> {
+        let Change {
+            one,
+            stack,
+            file,
+            how,
+            ..
+        } = change;
         if !one.is_memory {
-            return self.run_tools_up(one, stack, how).await;
+            return self.run_tools_up(one, stack, *how).await;
         }
         if stack.is_swarm() {
             let request = DeployRequest {
                 name: stack.name.clone(),
-                file: file.to_owned(),
+                file: file.clone(),
                 env: stack.variables(),
                 prune: how.prune,
             };
             return self.ask_memory(one, "deploy", &request).await;
         }
         let request = UpRequest {
-            project: self.project_of(stack),
-            file: file.to_owned(),
+            project: stack.project(),
+            file: file.clone(),
             path: self.stack_file_path(stack.id).display().to_string(),
             env: stack.variables(),
+            leaked: self.leaked(),
             remove_orphans: how.prune && self.options.version.prunes_standalone(),
             recreate: how.pull && !self.options.version.runs_deploy_program(),
         };
@@ -63,7 +67,7 @@ impl Server {
             self.ask_memory(one, "remove", &RemoveRequest { name })
                 .await?;
         } else {
-            let project = self.project_of(stack);
+            let project = stack.project();
             self.ask_memory(one, "down", &DownRequest { project })
                 .await?;
         }
@@ -98,14 +102,6 @@ impl Server {
         !list.iter().any(|network| network["Labels"][label] == name)
     }
 
-    /// compose names a project without a name after the stack's folder.
-    pub(super) fn project_of(&self, stack: &Stack) -> String {
-        if stack.name.is_empty() {
-            return stack.id.to_string();
-        }
-        stack.name.clone()
-    }
-
     async fn ask_memory<T: Serialize>(
         &self,
         one: &Environment,
@@ -114,7 +110,7 @@ impl Server {
     ) -> Result<(), String> {
         let body = serde_json::to_vec(request).map_err(|error| error.to_string())?;
         let path = format!("/memory/{work}");
-        let asked = self.ask(one, "POST", &path, body, DEPLOY_DEADLINE).await;
+        let asked = self.ask(one, post(&path, body), DEPLOY_DEADLINE).await;
         let (status, body) =
             asked.map_err(|_| "Error response from daemon: Proxy failure".to_owned())?;
         if status == 204 {

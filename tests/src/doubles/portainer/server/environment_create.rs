@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::Server;
 use super::environment_view::{View, shown};
 use super::records::Environment;
+use super::stack_create::CHECK_WINDOW;
 use crate::doubles::portainer::client::AgentAddress;
 use crate::doubles::portainer::form::Form;
 use crate::doubles::portainer::refusal::Refusal;
@@ -19,6 +20,7 @@ impl Server {
         if self.is_environment_name(&new.name, None) {
             return Err(Refusal::same(409, "Name is not unique"));
         }
+        tokio::time::sleep(CHECK_WINDOW).await;
         if new.kind == 2 {
             self.ping(&mut new).await?;
         }
@@ -35,17 +37,20 @@ impl Server {
         }
         let snapshot = self.snapshot_of(&new).await;
         new.snapshot = snapshot.map_err(|wrong| Refusal::new(500, NO_CONTACT, &wrong))?;
-        self.store_environment(new)
+        self.store_environment(&new)
     }
 
-    fn store_environment(&self, new: Environment) -> Result<Answer, Refusal> {
+    fn store_environment(&self, new: &Environment) -> Result<Answer, Refusal> {
         let (missing_tag, missing_group) = self.database.write(|tables| {
             let is_tag = |id: &&i64| tables.tags.iter().any(|tag| tag.id == **id);
             let tag = new.tag_ids.iter().find(|id| !is_tag(id)).copied();
             let has_group =
                 new.group_id == 1 || tables.groups.iter().any(|group| group.id == new.group_id);
             // Stored before it is refused, as the real one does.
-            tables.environments.push(new.clone());
+            let at = tables
+                .environments
+                .partition_point(|other| other.id < new.id);
+            tables.environments.insert(at, new.clone());
             (tag, (!has_group).then_some(new.group_id))
         });
         let missing = |message: &str, bucket: &str, key: i64| {
@@ -61,7 +66,7 @@ impl Server {
             let message = "Unable to find an environment group inside the database";
             return missing(message, "endpoint_groups", id);
         }
-        let body = shown(&new, View::Created, false, &self.options.version);
+        let body = shown(new, View::Created, false, &self.options.version);
         Ok(wire::json(200, &body))
     }
 

@@ -77,9 +77,10 @@ impl Server {
     pub(super) fn new(options: Options, around: Surroundings) -> Result<Arc<Self>, DoubleError> {
         let database = Database::open(&options.data)?;
         let signing = signing_key(&options)?;
-        let has_password = options.admin_password.is_some();
+        let has_administrator =
+            options.admin_password.is_some() || database.read(|tables| !tables.users.is_empty());
         let wants_token =
-            options.version.has_setup_token() && !options.no_setup_token && !has_password;
+            options.version.has_setup_token() && !options.no_setup_token && !has_administrator;
         let given = options.setup_token.clone();
         let connector = tls::connector()?;
         let server = Arc::new_cyclic(|this| Self {
@@ -111,10 +112,10 @@ impl Server {
         if let Some(password) = server.options.admin_password.clone() {
             server.make_administrator(&password);
         }
-        if let Some(token) = &server.setup_token {
-            if !server.has_administrator() {
-                tracing::info!("setup_token={token}");
-            }
+        if let Some(token) = &server.setup_token
+            && !server.has_administrator()
+        {
+            tracing::info!("setup_token={token}");
         }
         server.interrupt_deployments();
         Ok(server)
@@ -155,6 +156,10 @@ impl Server {
             Err(true) => return Ok(wire::empty(405)),
             Err(false) => return Err(Refusal::not_found()),
         };
+        if self.options.version.refuses_cross_origin() && is_cross_origin(call) {
+            let text = "Forbidden\n";
+            return Err(Refusal::Text { status: 403, text });
+        }
         if route.is_public() {
             return self.public(call, route);
         }
@@ -172,6 +177,7 @@ impl Server {
             | Route::Docker(_) => self.on_environments(call, caller, route).await,
             Route::Stacks
             | Route::CreateStack(..)
+            | Route::CreateStackOld
             | Route::Stack(_)
             | Route::StackFile(_)
             | Route::UpdateStack(_)
@@ -244,7 +250,19 @@ impl Server {
         let id = |text| number(text, "stack");
         match route {
             Route::Stacks => self.stacks(call),
-            Route::CreateStack(kind, source) => self.create_stack(call, caller, kind, source).await,
+            Route::CreateStackOld if !self.options.version.has_old_create() => Ok(wire::empty(405)),
+            Route::CreateStackOld => {
+                let kind = match call.parameter("type").as_deref() {
+                    Some("1") => "swarm",
+                    Some("2") => "standalone",
+                    _ => "",
+                };
+                let source = call.parameter("method").unwrap_or_default();
+                self.create_stack(call, caller, (kind, &source)).await
+            }
+            Route::CreateStack(kind, source) => {
+                self.create_stack(call, caller, (kind, source)).await
+            }
             Route::Stack(text) => self.show_stack(id(text)?),
             Route::StackFile(text) => self.stack_file(id(text)?),
             Route::UpdateStack(text) => self.update_stack(call, caller, id(text)?).await,
@@ -314,4 +332,19 @@ fn signing_key(options: &Options) -> Result<SigningKey, DoubleError> {
     let bytes = SigningKey::generate()?;
     fs::write(&path, &bytes).map_err(DoubleError::path("write", &path))?;
     SigningKey::of(&bytes)
+}
+
+/// A write that a browser sends on behalf of another site.
+fn is_cross_origin(call: &Call) -> bool {
+    if call.method == hyper::Method::GET || call.method == hyper::Method::HEAD {
+        return false;
+    }
+    match (call.header("sec-fetch-site"), call.header("origin")) {
+        (Some(site), _) => site != "same-origin" && site != "none",
+        (None, Some(origin)) => {
+            let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+            call.header("host") != Some(host)
+        }
+        (None, None) => false,
+    }
 }

@@ -98,7 +98,9 @@ impl Server {
                 head.status = hyper::StatusCode::OK;
             }
         } else if let Some(list) = value.as_array_mut() {
-            list.iter_mut().for_each(|one| self.decorate(one));
+            for one in list.iter_mut() {
+                self.decorate(one);
+            }
         } else {
             self.decorate(&mut value);
         }

@@ -73,6 +73,14 @@ impl Stack {
         format!("{}_{}", self.endpoint_id, self.name)
     }
 
+    /// compose names a project without a name after the stack's folder.
+    pub(super) fn project(&self) -> String {
+        if self.name.is_empty() {
+            return self.id.to_string();
+        }
+        self.name.clone()
+    }
+
     /// Names and values of Env.
     pub(super) fn variables(&self) -> Vec<(String, String)> {
         let list = self.env.as_array().cloned().unwrap_or_default();
@@ -83,6 +91,16 @@ impl Stack {
         list.iter()
             .map(|pair| (text(pair, "name"), text(pair, "value")))
             .collect()
+    }
+}
+
+impl Deployment {
+    pub(super) fn new(status: i64, time: u64) -> Self {
+        Self {
+            status,
+            time,
+            message: String::new(),
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) enum Route<'a> {
     Groups,
     CreateGroup,
     Stacks,
+    /// `POST /api/stacks?type=&method=`, gone in 2.27.
+    CreateStackOld,
     CreateStack(&'a str, &'a str),
     Stack(&'a str),
     StackFile(&'a str),
@@ -59,6 +61,9 @@ impl Route<'_> {
 
 /// The call under `/api/`; `Err(true)`: the path exists, but not with this method.
 pub(super) fn find<'a>(method: &str, parts: &[&'a str]) -> Result<Route<'a>, bool> {
+    if parts.contains(&"") {
+        return Err(false);
+    }
     if let Some(route) = exact(method, parts) {
         return Ok(route);
     }
@@ -122,6 +127,7 @@ fn environments<'a>(method: &str, parts: &[&'a str]) -> Option<Route<'a>> {
 fn stacks<'a>(method: &str, parts: &[&'a str]) -> Option<Route<'a>> {
     let route = match (method, parts) {
         ("GET", ["stacks"]) => Route::Stacks,
+        ("POST", ["stacks"]) => Route::CreateStackOld,
         ("POST", ["stacks", "create", kind, source]) => Route::CreateStack(kind, source),
         ("GET", ["stacks", id]) => Route::Stack(id),
         ("PUT", ["stacks", id]) => Route::UpdateStack(id),

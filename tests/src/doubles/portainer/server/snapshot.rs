@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Server;
+use super::agents::get;
 use super::records::Environment;
 use crate::doubles::portainer::agent::MEMORY_HEADER;
 use crate::doubles::portainer::client::{AgentAddress, ClientError};
@@ -23,7 +24,7 @@ pub(super) struct Pinged {
 
 impl Server {
     pub(super) async fn ping_agent(&self, address: &AgentAddress) -> Result<Pinged, ClientError> {
-        let request = self.unsigned("GET", "/ping");
+        let request = get("/ping");
         let answer = self.send_to(address, request, PING_DEADLINE).await?;
         let header = |name: &str| {
             let value = answer.headers().get(name)?.to_str().ok()?;
@@ -68,7 +69,7 @@ impl Server {
 
     /// A Docker answer through the agent; the error is Portainer's text.
     pub(super) async fn look(&self, one: &Environment, path: &str) -> Result<Value, String> {
-        let answer = self.ask(one, "GET", path, Vec::new(), LOOK_DEADLINE).await;
+        let answer = self.ask(one, get(path), LOOK_DEADLINE).await;
         let (status, body) = answer.map_err(|error| match AgentAddress::of(&one.url) {
             Some(address) if !matches!(error, ClientError::Late) => format!(
                 "Cannot connect to the Docker daemon at tcp://{}. Is the docker daemon running?",

@@ -1,22 +1,27 @@
 //! Creating stacks.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Server;
 use super::auth::Caller;
 use super::deploy::How;
 use super::records::{Deployment, Environment, Stack};
+use super::stack_update::Change;
 use crate::doubles::portainer::payload::Payload;
 use crate::doubles::portainer::refusal::Refusal;
 use crate::doubles::portainer::wire::{self, Answer, Call, percent_encoded};
+
+/// Between the look for a name and the record: as long as a real guest takes to answer.
+pub(super) const CHECK_WINDOW: Duration = Duration::from_millis(30);
 
 impl Server {
     pub(super) async fn create_stack(
         &self,
         call: &Call,
         caller: Caller,
-        kind: &str,
-        source: &str,
+        (kind, source): (&str, &str),
     ) -> Result<Answer, Refusal> {
         let kind = match kind {
             "swarm" => 1,
@@ -45,10 +50,21 @@ impl Server {
         self.check_name(&one, &stack).await?;
         stack.id = self.database.write(|tables| tables.next_id("stacks"));
         self.write_stack_files(&stack, &file)?;
+        let how = How {
+            pull: stack.is_swarm(),
+            prune: false,
+        };
+        let change = Change {
+            one,
+            stack,
+            file,
+            how,
+            before: None,
+        };
         if self.options.version.is_asynchronous() {
-            return Ok(self.create_later(one, stack, file));
+            return Ok(self.create_later(change));
         }
-        self.create_now(&one, stack, &file).await
+        self.create_now(&change).await
     }
 
     fn new_stack(&self, payload: &Payload, kind: i64, endpoint: i64) -> Result<Stack, Refusal> {
@@ -83,18 +99,21 @@ impl Server {
 
     /// Refuses a name that is taken, in the database or in the guest.
     pub(super) async fn check_name(&self, one: &Environment, stack: &Stack) -> Result<(), Refusal> {
+        // Looked at before the guest is: no transaction holds the name meanwhile.
+        let homes: Vec<i64> = self.database.read(|tables| {
+            let named = tables.stacks.iter().filter(|other| {
+                other.id != stack.id && other.name.eq_ignore_ascii_case(&stack.name)
+            });
+            named.map(|other| other.endpoint_id).collect()
+        });
+        tokio::time::sleep(CHECK_WINDOW).await;
         let running = self.is_running(one, stack).await;
         let running = running
             .map_err(|wrong| Refusal::new(500, "Unable to check for name collision", &wrong))?;
-        let elsewhere_counts = self.options.version.refuses_name_of_other_environment() && running;
-        let is_taken = self.database.read(|tables| {
-            let mut others = tables.stacks.iter().filter(|other| other.id != stack.id);
-            others.any(|other| {
-                let is_here = other.endpoint_id == one.id || elsewhere_counts;
-                is_here && other.name.eq_ignore_ascii_case(&stack.name)
-            })
-        });
-        if is_taken || (stack.is_swarm() && running) {
+        let is_elsewhere = self.options.version.refuses_name_of_other_environment()
+            && running
+            && !homes.is_empty();
+        if homes.contains(&one.id) || is_elsewhere || (stack.is_swarm() && running) {
             let text = format!(
                 "A stack with the normalized name '{}' already exists",
                 stack.name
@@ -122,22 +141,14 @@ impl Server {
     }
 
     /// The answer is the deployment's end; a failure leaves no record.
-    async fn create_now(
-        &self,
-        one: &Environment,
-        stack: Stack,
-        file: &str,
-    ) -> Result<Answer, Refusal> {
+    async fn create_now(&self, change: &Change) -> Result<Answer, Refusal> {
+        let stack = &change.stack;
         let deployed = {
             let _one_at_a_time = self.deploying.lock().await;
-            let how = How {
-                pull: stack.is_swarm(),
-                prune: false,
-            };
-            let deployed = self.bring_up(one, &stack, file, how).await;
+            let deployed = self.bring_up(change).await;
             if deployed.is_err() && !stack.is_swarm() {
                 // What a failed create started is taken down; its own error counts.
-                let _ = self.take_down(one, &stack).await;
+                let _ = self.take_down(&change.one, stack).await;
             }
             deployed
         };
@@ -145,25 +156,17 @@ impl Server {
             self.remove_stack_files(stack.id);
             return Err(deploy_refused(stack.is_swarm(), &wrong));
         }
-        self.store_new(&stack);
-        Ok(wire::json(200, &self.shown_stack(&stack, true)))
+        self.store_new(stack);
+        Ok(wire::json(200, &self.shown_stack(stack, true)))
     }
 
     /// The answer comes first; the record tells how it ended.
-    fn create_later(&self, one: Environment, mut stack: Stack, file: String) -> Answer {
-        stack.status = 3;
-        stack.deployment = vec![Deployment {
-            status: 3,
-            time: self.clock.unix(),
-            message: String::new(),
-        }];
-        self.store_new(&stack);
-        let answer = wire::json(200, &self.shown_stack(&stack, true));
-        let how = How {
-            pull: stack.is_swarm(),
-            prune: false,
-        };
-        self.deploy_later(one, stack, file, how, None);
+    fn create_later(&self, mut change: Change) -> Answer {
+        change.stack.status = 3;
+        change.stack.deployment = vec![Deployment::new(3, self.clock.unix())];
+        self.store_new(&change.stack);
+        let answer = wire::json(200, &self.shown_stack(&change.stack, true));
+        self.deploy_later(change);
         answer
     }
 

@@ -6,6 +6,7 @@ use super::Server;
 use super::deploy::How;
 use super::records::{Deployment, Stack};
 use super::stack_create::endpoint_id;
+use super::stack_update::Change;
 use crate::doubles::portainer::refusal::Refusal;
 use crate::doubles::portainer::wire::{self, Answer, Call};
 
@@ -35,13 +36,20 @@ impl Server {
             return Err(Refusal::same(400, "Stack is already active"));
         }
         let file = fs::read_to_string(self.stack_file_path(id)).unwrap_or_default();
+        let how = How {
+            prune: stack.prune.unwrap_or(false),
+            pull: false,
+        };
+        let change = Change {
+            one,
+            stack: stack.clone(),
+            file,
+            how,
+            before: None,
+        };
         {
             let _one_at_a_time = self.deploying.lock().await;
-            let how = How {
-                prune: stack.prune.unwrap_or(false),
-                pull: false,
-            };
-            let started = self.bring_up(&one, &stack, &file, how).await;
+            let started = self.bring_up(&change).await;
             started.map_err(|wrong| Refusal::new(500, "Unable to start stack", &wrong))?;
         }
         self.set_status(&mut stack, 1);
@@ -70,11 +78,8 @@ impl Server {
 
     fn set_status(&self, stack: &mut Stack, status: i64) {
         stack.status = status;
-        stack.deployment.push(Deployment {
-            status,
-            time: self.clock.unix(),
-            message: String::new(),
-        });
+        let line = Deployment::new(status, self.clock.unix());
+        stack.deployment.push(line);
     }
 
     /// Takes down by name on the environment of the query, whichever that is, and forgets the record.
@@ -87,9 +92,13 @@ impl Server {
         let one = self.environment(endpoint.unwrap_or(0), message)?;
         // A deployment in progress is waited for: it ends in the same guest.
         let _one_at_a_time = self.deploying.lock().await;
-        self.take_down(&one, &stack)
-            .await
-            .map_err(|wrong| Refusal::same(500, &format!("{}{wrong}", removing(&stack))))?;
+        if let Err(wrong) = self.take_down(&one, &stack).await {
+            let text = format!("{}{wrong}", removing(&stack));
+            if self.options.version.is_asynchronous() {
+                self.finish_deployment(id, 4, text.clone());
+            }
+            return Err(Refusal::same(500, &text));
+        }
         self.database.write(|tables| {
             tables.stacks.retain(|other| other.id != id);
             let resource = stack.resource_id();

@@ -1,6 +1,7 @@
 //! Updating stacks, and deployments that go on after the answer.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,6 +14,19 @@ use crate::doubles::portainer::payload::Payload;
 use crate::doubles::portainer::refusal::Refusal;
 use crate::doubles::portainer::wire::{self, Answer, Call};
 
+/// A deployment of a changed or new record.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) one: Environment,
+    pub(super) stack: Stack,
+    pub(super) file: String,
+    pub(super) how: How,
+    /// What an update replaces: the record and its file.
+    pub(super) before: Option<(Stack, String)>,
+}
+
+/// How long a deployment takes at least: the answer comes before its end.
+const TOOL_START: Duration = Duration::from_millis(50);
 const IN_PROGRESS: &str = "Stack deployment is already in progress";
 
 impl Server {
@@ -50,96 +64,82 @@ impl Server {
             )
         })?;
         self.write_stack_files(&changed, &file)?;
+        let change = Change {
+            one,
+            stack: changed,
+            file,
+            how,
+            before: Some((stack, before)),
+        };
         if self.options.version.is_asynchronous() {
-            return Ok(self.update_later(one, changed, (file, before), how));
+            return Ok(self.update_later(change));
         }
-        self.update_now(&one, stack, changed, (&file, &before), how)
-            .await
+        self.update_now(change).await
     }
 
     /// A failure takes down what ran, and puts the file back.
-    async fn update_now(
-        &self,
-        one: &Environment,
-        stack: Stack,
-        mut changed: Stack,
-        (file, before): (&str, &str),
-        how: How,
-    ) -> Result<Answer, Refusal> {
+    async fn update_now(&self, mut change: Change) -> Result<Answer, Refusal> {
         let deployed = {
             let _one_at_a_time = self.deploying.lock().await;
-            let deployed = self.bring_up(one, &changed, file, how).await;
-            if deployed.is_err() && !stack.is_swarm() {
+            let deployed = self.bring_up(&change).await;
+            if deployed.is_err() && !change.stack.is_swarm() {
                 // What fails here too is not told: the update's error counts.
-                let _ = self.take_down(one, &changed).await;
+                let _ = self.take_down(&change.one, &change.stack).await;
             }
             deployed
         };
         if let Err(wrong) = deployed {
-            self.write_stack_files(&stack, before)?;
-            return Err(deploy_refused(stack.is_swarm(), &wrong));
+            if let Some((stack, file)) = &change.before {
+                self.write_stack_files(stack, file)?;
+            }
+            return Err(deploy_refused(change.stack.is_swarm(), &wrong));
         }
+        let changed = &mut change.stack;
         changed.status = 1;
         changed.updated = self.clock.unix();
-        if changed.is_swarm() {
-            changed.prune = Some(how.prune);
+        if changed.is_swarm() && self.options.version.keeps_prune() {
+            changed.prune = Some(change.how.prune);
         }
-        self.store_changed(&changed);
-        Ok(wire::json(200, &self.shown_stack(&changed, false)))
+        self.store_changed(changed);
+        Ok(wire::json(200, &self.shown_stack(changed, false)))
     }
 
-    fn update_later(
-        &self,
-        one: Environment,
-        mut changed: Stack,
-        (file, before): (String, String),
-        how: How,
-    ) -> Answer {
+    fn update_later(&self, mut change: Change) -> Answer {
+        let changed = &mut change.stack;
         changed.status_before = changed.status;
         changed.status = 3;
         changed.updated = self.clock.unix();
-        changed.prune = Some(how.prune);
-        changed.deployment = vec![Deployment {
-            status: 3,
-            time: self.clock.unix(),
-            message: String::new(),
-        }];
-        self.store_changed(&changed);
-        let answer = wire::json(200, &self.shown_stack(&changed, false));
-        self.deploy_later(one, changed, file, how, Some(before));
+        changed.prune = Some(change.how.prune);
+        changed.deployment = vec![Deployment::new(3, self.clock.unix())];
+        self.store_changed(changed);
+        let answer = wire::json(200, &self.shown_stack(changed, false));
+        self.deploy_later(change);
         answer
     }
 
-    /// Deploys after the answer; `before` is put back when it fails.
-    pub(super) fn deploy_later(
-        &self,
-        one: Environment,
-        stack: Stack,
-        file: String,
-        how: How,
-        before: Option<String>,
-    ) {
+    /// Deploys after the answer; the former file is put back when it fails.
+    pub(super) fn deploy_later(&self, change: Change) {
         let Some(server) = self.this() else {
             return;
         };
         tokio::spawn(async move {
             let _one_at_a_time = server.deploying.lock().await;
-            let deployed = server.bring_up(&one, &stack, &file, how).await;
-            if let (Err(_), Some(before)) = (&deployed, &before) {
-                let path = server.stack_file_path(stack.id);
+            tokio::time::sleep(TOOL_START).await;
+            let deployed = server.bring_up(&change).await;
+            if let (Err(_), Some((_, before))) = (&deployed, &change.before) {
                 // The record's Env stays the new one, only the file is rolled back.
-                let _ = fs::write(path, before);
+                let _ = fs::write(server.stack_file_path(change.stack.id), before);
             }
             let (status, message) = match deployed {
                 Ok(()) => (1, String::new()),
-                Err(wrong) if stack.is_swarm() => (4, wrong),
+                Err(wrong) if change.stack.is_swarm() => (4, wrong),
                 Err(wrong) => (4, format!("failed to deploy a stack: {wrong}")),
             };
-            server.finish_deployment(stack.id, status, message);
+            server.finish_deployment(change.stack.id, status, message);
         });
     }
 
-    fn finish_deployment(&self, id: i64, status: i64, message: String) {
+    pub(super) fn finish_deployment(&self, id: i64, status: i64, message: String) {
         let time = self.clock.unix();
         self.database.write(|tables| {
             let mut all = tables.stacks.iter_mut();
@@ -183,10 +183,10 @@ impl Server {
     pub(super) fn write_stack_files(&self, stack: &Stack, file: &str) -> Result<(), Refusal> {
         let folder = self.stack_folder(stack.id);
         let env_file = folder.join("stack.env");
-        let lines = stack.variables().into_iter();
-        let lines: String = lines
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect();
+        let mut lines = String::new();
+        for (name, value) in stack.variables() {
+            lines.extend([name.as_str(), "=", &value, "\n"]);
+        }
         let written = fs::create_dir_all(&folder)
             .and_then(|()| fs::write(self.stack_file_path(stack.id), file))
             .and_then(|()| match (lines.is_empty(), env_file.exists()) {

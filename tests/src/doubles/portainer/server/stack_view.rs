@@ -91,7 +91,9 @@ impl Server {
                 "DeploymentStartStatus".to_owned(),
                 json!(stack.status_before),
             );
-            fields.insert("DeploymentStatus".to_owned(), lines.collect());
+            if !stack.deployment.is_empty() {
+                fields.insert("DeploymentStatus".to_owned(), lines.collect());
+            }
         }
         value
     }

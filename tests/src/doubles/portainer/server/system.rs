@@ -53,11 +53,8 @@ impl Server {
                 "CheckinInterval": 5},
             "IsDockerDesktopExtension": false,
         });
-        if let Some(settings) = settings.as_object_mut() {
-            if self.options.version.has_setup_token() {
-                let needed = self.setup_token.is_some() && !self.has_administrator();
-                settings.insert("RequiresSetupToken".to_owned(), json!(needed));
-            }
+        if self.options.version.has_setup_token() {
+            settings["RequiresSetupToken"] = json!(self.setup_token.is_some());
         }
         wire::json(200, &settings)
     }

@@ -78,7 +78,7 @@ impl Server {
         stack: &Stack,
         work: &[&str],
     ) -> Result<(), String> {
-        let project = self.project_of(stack);
+        let project = stack.project();
         let file = self.stack_file_path(stack.id);
         let mut words = vec!["-p".to_owned(), project];
         // A stack is taken down by its name alone: its file may be the one that failed.
@@ -118,12 +118,11 @@ impl Server {
         };
         let serving = tokio::spawn(listen::serve(listener, None, Arc::new(proxy)));
         let mut command = Command::new(self.options.tools.join(tool));
-        // The real one leaks its whole environment up to 2.23; tests do not need that.
         command
             .args(words)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", "/root")
+            .envs(self.leaked())
             .envs(env.iter().map(|(name, value)| (name, value)))
             .env("DOCKER_HOST", format!("tcp://{address}"))
             .stdin(Stdio::null())
@@ -136,6 +135,19 @@ impl Server {
             return Ok(());
         }
         Err(last_words(&output))
+    }
+
+    /// The variables of the server's own environment that stack files can read: all of them up to
+    /// 2.23, none later.
+    pub(super) fn leaked(&self) -> Vec<(String, String)> {
+        if !self.options.version.runs_deploy_program() {
+            return Vec::new();
+        }
+        let mut leaked = vec![("HOME".to_owned(), "/root".to_owned())];
+        if let Some(secret) = &self.options.agent_secret {
+            leaked.push(("AGENT_SECRET".to_owned(), secret.clone()));
+        }
+        leaked
     }
 
     pub(super) fn stack_folder(&self, id: i64) -> PathBuf {

@@ -34,15 +34,15 @@ impl Server {
     }
 
     pub(super) fn init_administrator(&self, call: &Call) -> Result<Answer, Refusal> {
-        if let Some(token) = &self.setup_token {
-            if call.header("x-setup-token") != Some(token) {
-                return Err(Refusal::new(
-                    403,
-                    "Invalid or missing setup token. Provide the X-Setup-Token header with the \
+        if let Some(token) = &self.setup_token
+            && call.header("x-setup-token") != Some(token)
+        {
+            return Err(Refusal::new(
+                403,
+                "Invalid or missing setup token. Provide the X-Setup-Token header with the \
                      token printed in the server logs at startup.",
-                    "Invalid or missing setup token",
-                ));
-            }
+                "Invalid or missing setup token",
+            ));
         }
         let payload = Payload::of(&call.body)?;
         let name = payload.text("Username")?;
