@@ -13,7 +13,7 @@ export PHOENIX_DEB_DIR ?= $(CURDIR)/dist/lab
 # Compiler for the link, packaging, the lab's root trees and network.
 PACKAGES := gcc libc6-dev dpkg-dev xz-utils debootstrap iproute2
 # Only checks and measurements need these.
-CHECK_PACKAGES := shellcheck lintian
+CHECK_PACKAGES := shellcheck lintian python3-venv
 BENCH_PACKAGES := jq perl
 LAB := cargo run --locked --quiet -p phoenix-tests --bin lab --
 # Tests that need this checkout alone; every other file of tests/tests needs the lab.
@@ -77,6 +77,7 @@ test-unit: prepare ## tests that need nothing but this checkout
 test-lab: deb-lab lab-programs prepare-checks ## the packages, and black-box tests in light guests (root)
 	@.ci/suite lintian lintian --allow-root -E --pedantic --fail-on error,warning,info,pedantic dist/lab/*.deb
 	@.ci/suite lab-trees $(LAB) prepare
+	@.ci/suite fakepve $(LAB) fakepve || [ $$? -eq 77 ]
 	@[ -z "$(LAB_TESTS)" ] || .ci/suite lab cargo test --locked --no-fail-fast -p phoenix-tests $(addprefix --test ,$(LAB_TESTS))
 
 clean: ## what was built; the lab's cache outside the checkout stays

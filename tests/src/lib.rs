@@ -3,4 +3,5 @@
 pub mod demo;
 pub mod doubles;
 pub mod estate;
+pub mod fakepve;
 pub mod lab;

@@ -27,6 +27,8 @@ enum Verb {
         #[arg(default_values = ["bookworm", "trixie"])]
         suites: Vec<Suite>,
     },
+    /// Installs fakepve, the REST API of the tests, from `PyPI` into the cache.
+    Fakepve,
     /// Says whether this machine can hold a lab (exit 77 if not).
     Check,
     /// Shows how Proxmox's start event turns two bare guests into a Swarm with a stack.
@@ -130,6 +132,7 @@ fn run(verb: Verb) -> Result<ExitCode, LabError> {
             }
             say(&lab::registry_program()?.display().to_string());
         }
+        Verb::Fakepve => phoenix_tests::fakepve::install().map(drop)?,
         Verb::Check => lab::check()?,
         Verb::Demo => return Ok(demo()),
         Verb::Up(up) => bring_up(up)?,

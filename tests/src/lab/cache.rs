@@ -18,7 +18,7 @@ pub(super) fn folder() -> PathBuf {
 ///
 /// # Errors
 /// Those of `build`, and failures to make folders.
-pub(super) fn entry(
+pub(crate) fn entry(
     key: &str,
     whole: impl Fn(&Path) -> bool,
     build: impl FnOnce(&Path) -> Result<(), LabError>,

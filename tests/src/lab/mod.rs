@@ -11,7 +11,7 @@
 
 mod agent_faults;
 mod apt_sources;
-mod cache;
+pub(crate) mod cache;
 mod cgroup;
 pub mod control;
 mod docker_proxy;

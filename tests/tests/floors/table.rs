@@ -129,5 +129,6 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("tests", "demo", 3),
     on("tests", "doubles", 2),
     on("tests", "estate", 3),
+    on("tests", "fakepve", 2),
     on("tests", "lab", 2),
 ];
