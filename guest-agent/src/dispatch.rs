@@ -39,9 +39,13 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             Ok(Answer::JobStatus(job::status::status(paths, &job, after)))
         }
         RequestBody::PlanGuest(spec) => {
-            let changes = guest::apply::changes(paths, &spec).await;
-            changes
-                .map(Answer::PlanGuest)
+            let plan = guest::apply::inspect(paths, &spec).await;
+            plan.map(|plan| Answer::PlanGuest(plan.changes))
+                .map_err(Failure::into_failure)
+        }
+        RequestBody::InspectGuest(spec) => {
+            let plan = guest::apply::inspect(paths, &spec).await;
+            plan.map(Answer::InspectGuest)
                 .map_err(Failure::into_failure)
         }
         RequestBody::SwarmView => {

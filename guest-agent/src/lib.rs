@@ -16,4 +16,5 @@ mod report;
 pub mod request;
 pub mod stack;
 pub mod swarm;
+pub mod volumes;
 pub mod work;

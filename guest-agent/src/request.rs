@@ -172,6 +172,7 @@ fn kind(body: &RequestBody) -> &'static str {
     match body {
         RequestBody::Facts => "facts",
         RequestBody::PlanGuest(_) => "plan_guest",
+        RequestBody::InspectGuest(_) => "inspect_guest",
         RequestBody::SwarmView => "swarm_view",
         RequestBody::SwarmToken(_) => "swarm_token",
         RequestBody::PlanStack(_) => "plan_stack",

@@ -13,6 +13,7 @@ use serde_json::Value;
 const KINDS: &[&str] = &[
     "facts?",
     "plan_guest?",
+    "inspect_guest?",
     "swarm_view?",
     "swarm_token?",
     "plan_stack?",
@@ -35,6 +36,7 @@ const KINDS: &[&str] = &[
     "remove_stack_volumes",
     "facts!",
     "plan_guest!",
+    "inspect_guest!",
     "swarm_view!",
     "swarm_token!",
     "plan_stack!",
@@ -54,6 +56,7 @@ fn request_kind(request: &Request) -> &'static str {
     match &request.body {
         RequestBody::Facts => "facts?",
         RequestBody::PlanGuest(_) => "plan_guest?",
+        RequestBody::InspectGuest(_) => "inspect_guest?",
         RequestBody::SwarmView => "swarm_view?",
         RequestBody::SwarmToken(_) => "swarm_token?",
         RequestBody::PlanStack(_) => "plan_stack?",
@@ -86,6 +89,7 @@ fn response_kind(response: &Response) -> &'static str {
     match &**answer {
         Answer::Facts(_) => "facts!",
         Answer::PlanGuest(_) => "plan_guest!",
+        Answer::InspectGuest(_) => "inspect_guest!",
         Answer::SwarmView(_) => "swarm_view!",
         Answer::SwarmToken(_) => "swarm_token!",
         Answer::PlanStack(_) => "plan_stack!",

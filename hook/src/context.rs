@@ -1,11 +1,12 @@
 //! What every run works with: the places, one snapshot of the configuration, the carried agent.
 
-use phoenix_common::config::{self, Config, ConfigErrors, StackAssignment};
+use phoenix_common::config::{self, Config, ConfigErrors, SpecError, StackAssignment};
 use phoenix_common::log::Chain;
 use phoenix_common::vmid::Vmid;
 
 use crate::channel::{CarriedPackage, PackageError};
 use crate::paths::Paths;
+use crate::plan::Blocked;
 use crate::plan::desired::{Desired, StackDesired, SwarmDesired};
 
 /// One snapshot: a configuration that is edited meanwhile counts for the next run.
@@ -76,10 +77,13 @@ impl Context {
         let ours =
             |stack: &&StackAssignment| stack.deployer == config::Deployer::Swarm && !stack.manual;
         let stacks = guest.stacks.iter().filter(ours);
+        let declared = self.config.guest_declaration(vmid).ok()?;
         Some(Desired {
             vmid,
             carried_agent: self.carried_agent.clone(),
-            guest: self.config.guest_spec(vmid).ok()?,
+            guest: declared.spec,
+            problems: declared.problems.iter().map(problem).collect(),
+            notices: by_hand(guest),
             swarm: self.swarm(guest),
             stacks: stacks.map(|stack| self.stack(vmid, stack)).collect(),
             unhandled: self
@@ -124,6 +128,27 @@ impl Context {
                 .map_err(|error| Chain(&error).to_string()),
         }
     }
+}
+
+fn problem(problem: &SpecError) -> Blocked {
+    Blocked {
+        what: "guest set-up".to_owned(),
+        reason: Chain(problem).to_string(),
+        refused: false,
+    }
+}
+
+/// The steps that are left to the operator: `manual` of a compose file.
+fn by_hand(guest: &config::Guest) -> Vec<String> {
+    let files = guest.compose_files.iter().filter(|file| file.manual);
+    files
+        .map(|file| {
+            format!(
+                "{0} is for a stack made by hand: in Portainer choose the environment, Stacks, Add stack, Web editor, and paste the file's text (in the guest: cat {0})",
+                file.destination
+            )
+        })
+        .collect()
 }
 
 fn carried_version(paths: &Paths) -> Result<Option<String>, PackageError> {

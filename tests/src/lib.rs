@@ -1,5 +1,6 @@
 //! The lab and what the black-box tests share.
 
+pub mod agent;
 pub mod demo;
 pub mod doubles;
 pub mod estate;

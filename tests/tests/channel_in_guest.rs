@@ -212,7 +212,7 @@ async fn jobs_outlive_the_qemu_guest_agent_but_no_reset() {
             packages: vec!["hello".to_owned()],
             ..BaseSetupSpec::default()
         }),
-        docker: None,
+        ..GuestSpec::default()
     });
     let reset = guest.clone();
     let resetting = std::thread::spawn(move || {

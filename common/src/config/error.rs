@@ -80,6 +80,7 @@ pub enum Rule {
     FeatureOff,
     VolumeServer,
     ServerTrust,
+    MountOption,
     Address,
     NodeLabel,
     PlacementConstraint,

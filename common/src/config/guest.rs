@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
-use crate::spec::BaseSetupSpec;
+use crate::spec::{BaseSetupSpec, FileOwner};
 use crate::vmid::Vmid;
 use crate::wire::SwarmRole;
 
@@ -90,7 +90,8 @@ pub struct Volume {
     pub mount_point: String,
     /// The volume's own, else the hypervisor's `nfs_server`. `None` is a finding of the plan, no load error.
     pub server: Option<String>,
-    pub options: Option<String>,
+    /// Complete: the declared ones over the defaults.
+    pub options: String,
 }
 
 /// A file that is copied into the guest's persistent storage.
@@ -100,6 +101,10 @@ pub struct ComposeFile {
     pub source: PathBuf,
     /// Absolute path in the guest, under a mount point.
     pub destination: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// `None`: whoever the volume's server makes the owner.
+    pub owner: Option<FileOwner>,
     /// Only provision it; the operator makes the stack in Portainer's web editor.
     pub manual: bool,
     pub origin: Origin,

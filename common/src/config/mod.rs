@@ -15,6 +15,7 @@ mod guest;
 mod hypervisor;
 mod json;
 mod load;
+mod mount_options;
 mod names;
 mod origin;
 mod queries;
@@ -46,7 +47,7 @@ pub use names::{NameError, deployed_name};
 pub use origin::Origin;
 pub use queries::Unhandled;
 pub use schema::{SCHEMA_NAMES, schema};
-pub use specs::{SpecError, WhoDeploys};
+pub use specs::{GuestDeclaration, SpecError, WhoDeploys};
 pub use stack::{Environment, EnvironmentFile, Stack, Variable};
 
 use crate::vmid::Vmid;

@@ -24,7 +24,7 @@ impl fmt::Display for Unhandled {
 }
 
 /// Keys of a guest entry that no planner reads yet. A key leaves the list with the work that acts on it.
-const UNHANDLED_KEYS: [&str; 9] = [
+const UNHANDLED_KEYS: [&str; 8] = [
     "clone_from_vmid",
     "cores",
     "memory_mb",
@@ -32,7 +32,6 @@ const UNHANDLED_KEYS: [&str; 9] = [
     "start_at_boot",
     "network_config",
     "portainer_role",
-    "volumes",
     "docker_compose_files",
 ];
 

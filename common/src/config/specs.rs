@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 
 use super::Config;
-use super::guest::StackAssignment;
+use super::guest::{ComposeFile, Guest, StackAssignment, Volume};
 use super::origin::Origin;
 use super::stack::{Environment, Stack};
+use crate::digest::sha256_hex;
 use crate::fs::{FileError, read_limited};
-use crate::spec::{ComposeText, DockerSpec, GuestSpec, StackFile, StackSpec};
+use crate::secret::Secret;
+use crate::spec::{
+    ComposeText, DockerSpec, FileContent, FileSpec, GuestSpec, StackFile, StackSpec, VolumeSpec,
+};
 use crate::vmid::Vmid;
 
 /// Largest compose file, in bytes.
@@ -25,6 +29,18 @@ pub enum SpecError {
     UnknownGuest(Vmid),
     #[error("stack {0} is not configured")]
     UnknownStack(String),
+    #[error(
+        "volume {volume} has no server: add `server` to it, or `nfs_server` to phoenix_hypervisor_config.json"
+    )]
+    VolumeServer { volume: String },
+    #[error("volume {volume} of file {destination} has no server")]
+    FileVolume { volume: String, destination: String },
+    #[error("source of {destination}, declared at {origin}")]
+    GuestFile {
+        destination: String,
+        origin: Box<Origin>,
+        source: Box<FileError>,
+    },
     #[error("compose file of stack {stack}, declared at {origin}")]
     Compose {
         stack: String,
@@ -47,6 +63,14 @@ pub enum SpecError {
     },
 }
 
+/// The infrastructure layer of a guest, as far as it can be put together.
+#[derive(Debug)]
+pub struct GuestDeclaration {
+    pub spec: GuestSpec,
+    /// Volumes and files that cannot be dealt with now. The rest of the guest can.
+    pub problems: Vec<SpecError>,
+}
+
 /// On whose behalf a stack is deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhoDeploys {
@@ -57,19 +81,35 @@ pub enum WhoDeploys {
 }
 
 impl Config {
-    /// The infrastructure layer of a guest.
+    /// The infrastructure layer of a guest; reads the files that go onto its volumes.
     ///
     /// # Errors
     /// [`SpecError::UnknownGuest`].
-    pub fn guest_spec(&self, vmid: Vmid) -> Result<GuestSpec, SpecError> {
+    pub fn guest_declaration(&self, vmid: Vmid) -> Result<GuestDeclaration, SpecError> {
         let guest = self
             .guests
             .get(&vmid)
             .ok_or(SpecError::UnknownGuest(vmid))?;
-        Ok(GuestSpec {
+        let mut problems = Vec::new();
+        for volume in guest
+            .volumes
+            .iter()
+            .filter(|volume| volume.server.is_none())
+        {
+            problems.push(SpecError::VolumeServer {
+                volume: volume.name.clone(),
+            });
+        }
+        let files = (guest.compose_files.iter())
+            .map(|file| file_spec(guest, file, &mut problems))
+            .collect();
+        let spec = GuestSpec {
             base_setup: guest.features.base_setup.then(|| guest.base_setup.clone()),
             docker: guest.features.docker.then(DockerSpec::default),
-        })
+            volumes: Some(guest.volumes.iter().map(volume_spec).collect()),
+            files: Some(files),
+        };
+        Ok(GuestDeclaration { spec, problems })
     }
 
     /// A stack as assigned to a guest of a Swarm.
@@ -127,6 +167,48 @@ impl Config {
             wait_seconds: stack.wait_seconds,
         })
     }
+}
+
+fn volume_spec(volume: &Volume) -> VolumeSpec {
+    VolumeSpec {
+        name: volume.name.clone(),
+        server: volume.server.clone(),
+        path: volume.path.clone(),
+        mount_point: volume.mount_point.clone(),
+        options: volume.options.clone(),
+    }
+}
+
+fn file_spec(guest: &Guest, file: &ComposeFile, problems: &mut Vec<SpecError>) -> FileSpec {
+    let content = file_content(guest, file).map_err(|problem| problems.push(problem));
+    FileSpec {
+        destination: file.destination.clone(),
+        content: content.ok(),
+    }
+}
+
+fn file_content(guest: &Guest, file: &ComposeFile) -> Result<FileContent, SpecError> {
+    let on = |volume: &&Volume| Path::new(&file.destination).starts_with(&volume.mount_point);
+    if let Some(volume) = guest.volumes.iter().find(on)
+        && volume.server.is_none()
+    {
+        return Err(SpecError::FileVolume {
+            volume: volume.name.clone(),
+            destination: file.destination.clone(),
+        });
+    }
+    let bytes =
+        read_limited(&file.source, COMPOSE_LIMIT_BYTES).map_err(|source| SpecError::GuestFile {
+            destination: file.destination.clone(),
+            origin: Box::new(file.origin.clone()),
+            source: Box::new(source),
+        })?;
+    Ok(FileContent {
+        sha256: sha256_hex(&bytes),
+        base64: Secret::new(base64::engine::general_purpose::STANDARD.encode(bytes)),
+        mode: file.mode,
+        owner: file.owner,
+    })
 }
 
 fn read_compose(stack: &Stack) -> Result<ComposeText, SpecError> {

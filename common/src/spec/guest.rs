@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{FileSpec, VolumeSpec};
+
 /// The infrastructure layer of one guest. A part that is `None` is not Phoenix's business there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -10,6 +12,12 @@ pub struct GuestSpec {
     pub base_setup: Option<BaseSetupSpec>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerSpec>,
+    /// All volumes of the guest: one that Phoenix has mounted and that is not here is unmounted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<Vec<VolumeSpec>>,
+    /// All files of the guest: one that Phoenix has placed and that is not here is reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<FileSpec>>,
 }
 
 /// Feature `base_setup`: what is declared is made so, nothing by default.

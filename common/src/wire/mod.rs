@@ -18,7 +18,8 @@ pub use job::{JobStarted, JobState, JobStatus, Progress, WorkReport};
 pub use portainer::{PortainerContainer, PortainerView, PullImages, RemoveOrphans};
 pub use request::{Request, RequestBody};
 pub use response::{
-    AgentFailure, Answer, Change, ChangeVerb, FailureKind, FieldChange, Outcome, Response,
+    AgentFailure, Answer, Change, ChangeVerb, FailureKind, FieldChange, GuestPlan, Outcome,
+    Response,
 };
 pub use stack::{ServiceStatus, StackPlan, StackStatus, StackVolumes, SwarmStacks};
 pub use swarm::{Availability, SwarmNode, SwarmRole, SwarmView};

@@ -22,6 +22,8 @@ pub enum RequestBody {
     Facts,
     /// What [`Work::ApplyGuest`] would change.
     PlanGuest(GuestSpec),
+    /// As [`Self::PlanGuest`], and what is worth knowing.
+    InspectGuest(GuestSpec),
     /// The Swarm as this manager sees it.
     SwarmView,
     /// A join token, from a manager.

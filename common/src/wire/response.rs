@@ -30,6 +30,7 @@ pub enum Outcome {
 pub enum Answer {
     Facts(Facts),
     PlanGuest(Vec<Change>),
+    InspectGuest(GuestPlan),
     SwarmView(SwarmView),
     SwarmToken(#[serde(with = "crate::secret::exposed")] Secret),
     PlanStack(StackPlan),
@@ -39,6 +40,15 @@ pub enum Answer {
     Portainer(PortainerView),
     JobStart(JobStarted),
     JobStatus(JobStatus),
+}
+
+/// What would be changed in a guest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestPlan {
+    pub changes: Vec<Change>,
+    /// What stays as it is although it is not as declared, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// Why the agent could not do what was asked.

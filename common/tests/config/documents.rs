@@ -43,9 +43,21 @@ fn the_two_guests_load_unchanged() {
     let unhandled: Vec<String> = (config.unhandled(vmid(1001)).iter())
         .map(|unhandled| unhandled.key.clone())
         .collect();
-    for key in ["volumes", "docker_compose_files", "portainer_role"] {
-        assert!(unhandled.iter().any(|found| found == key), "{unhandled:?}");
-    }
+    assert!(
+        unhandled.contains(&"portainer_role".to_owned()),
+        "{unhandled:?}"
+    );
+    assert!(!unhandled.contains(&"volumes".to_owned()), "{unhandled:?}");
+    // The document names no server: a finding, and the rest of the guest goes on.
+    let declared = config.guest_declaration(vmid(1001)).unwrap();
+    let problems: Vec<String> = declared.problems.iter().map(ToString::to_string).collect();
+    assert!(problems[0].contains("`nfs_server`"), "{problems:?}");
+    let volumes = declared.spec.volumes.unwrap();
+    assert_eq!(
+        (volumes[0].server.as_ref(), &*volumes[0].mount_point),
+        (None, "/persistent-storage")
+    );
+    assert_eq!(declared.spec.files.unwrap()[0].content, None);
 }
 
 /// The manifest of the Swarm document, and the assignment of the stack document.

@@ -2,6 +2,8 @@
 
 use phoenix_common::wire::{Change, ChangeVerb, FieldChange};
 
+use crate::volumes::plan::VolumeAction;
+
 /// One step, with all it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GuestAction {
@@ -29,6 +31,7 @@ pub enum GuestAction {
         before: Option<String>,
         name: String,
     },
+    Volume(VolumeAction),
     InstallDocker,
     /// Enables the units and starts what does not run.
     StartDocker {
@@ -64,6 +67,7 @@ impl GuestAction {
             Self::SetDefaultLocale { before, name } => {
                 vec![set("default locale", "LANG", before.as_deref(), name)]
             }
+            Self::Volume(action) => vec![action.change()],
             Self::InstallDocker => vec![change(ChangeVerb::Create, "package docker.io".to_owned())],
             Self::StartDocker {
                 disabled_units,

@@ -2,22 +2,26 @@
 
 use phoenix_common::fail_point;
 use phoenix_common::spec::GuestSpec;
-use phoenix_common::wire::{Change, WorkReport};
+use phoenix_common::wire::{Change, GuestPlan, WorkReport};
 
 use super::action::GuestAction;
 use super::error::GuestError;
 use super::execute::execute;
+use super::plan::GuestSteps;
 use super::{check, observe, plan};
 use crate::paths::Paths;
 use crate::progress::ProgressLog;
 
-/// What [`apply`] would change now.
+/// What [`apply`] would change now, and what is worth knowing.
 ///
 /// # Errors
 /// The spec is wrong, or the guest cannot be looked at.
-pub async fn changes(paths: &Paths, spec: &GuestSpec) -> Result<Vec<Change>, GuestError> {
-    let actions = actions(paths, spec).await?;
-    Ok(actions.iter().flat_map(GuestAction::changes).collect())
+pub async fn inspect(paths: &Paths, spec: &GuestSpec) -> Result<GuestPlan, GuestError> {
+    let steps = steps(paths, spec).await?;
+    Ok(GuestPlan {
+        changes: changes(&steps),
+        notices: steps.notices,
+    })
 }
 
 /// Makes the guest as `spec` says; does nothing where it is so.
@@ -29,33 +33,43 @@ pub async fn apply(
     spec: &GuestSpec,
     progress: &mut ProgressLog,
 ) -> Result<WorkReport, GuestError> {
-    let mut actions = actions(paths, spec).await?;
-    if actions.first() == Some(&GuestAction::AwaitCloudInit) {
+    let mut steps = steps(paths, spec).await?;
+    if steps.actions.first() == Some(&GuestAction::AwaitCloudInit) {
         execute(paths, &GuestAction::AwaitCloudInit, progress).await?;
         // cloud-init may have made users and packages: what is left to do is another plan.
-        actions = self::actions(paths, spec).await?;
+        steps = self::steps(paths, spec).await?;
     }
-    for action in &actions {
+    for action in &steps.actions {
         fail_point!("before {action:?}");
         execute(paths, action, progress).await?;
         fail_point!("after {action:?}");
     }
-    if !actions.is_empty() {
+    let changes = changes(&steps);
+    let mut warnings = steps.notices;
+    if !steps.actions.is_empty() {
         // No exit code is trusted, apt's least of all.
-        let left = changes(paths, spec).await?;
-        if !left.is_empty() {
+        let left = inspect(paths, spec).await?;
+        if !left.changes.is_empty() {
             return Err(GuestError::NotConverged {
-                what: left.into_iter().map(|change| change.subject).collect(),
+                what: (left.changes.into_iter())
+                    .map(|change| change.subject)
+                    .collect(),
             });
         }
+        warnings = left.notices;
     }
-    Ok(WorkReport {
-        changes: actions.iter().flat_map(GuestAction::changes).collect(),
-        warnings: Vec::new(),
-    })
+    Ok(WorkReport { changes, warnings })
 }
 
-async fn actions(paths: &Paths, spec: &GuestSpec) -> Result<Vec<GuestAction>, GuestError> {
+fn changes(steps: &GuestSteps) -> Vec<Change> {
+    steps
+        .actions
+        .iter()
+        .flat_map(GuestAction::changes)
+        .collect()
+}
+
+async fn steps(paths: &Paths, spec: &GuestSpec) -> Result<GuestSteps, GuestError> {
     check::check(spec)?;
-    Ok(plan::plan(&observe::observe(paths, spec).await?, spec))
+    Ok(plan::plan(&observe::observe(paths, spec).await?, spec)?)
 }

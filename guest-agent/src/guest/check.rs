@@ -3,6 +3,7 @@
 use phoenix_common::spec::{BaseSetupSpec, GuestSpec};
 
 use super::error::GuestError;
+use crate::volumes;
 
 /// Longest line of an `authorized_keys` file taken, in bytes.
 const KEY_LIMIT_BYTES: usize = 16 << 10;
@@ -12,6 +13,9 @@ const KEY_LIMIT_BYTES: usize = 16 << 10;
 /// # Errors
 /// The first word that is not what it should be.
 pub fn check(spec: &GuestSpec) -> Result<(), GuestError> {
+    if let Some(volumes) = &spec.volumes {
+        volumes::plan::check(volumes)?;
+    }
     spec.base_setup.as_ref().map_or(Ok(()), check_base_setup)
 }
 
@@ -175,7 +179,7 @@ mod tests {
                 packages: vec!["curl".into(), "--purge".into()],
                 ..BaseSetupSpec::default()
             }),
-            docker: None,
+            ..GuestSpec::default()
         };
         let error = check(&spec).unwrap_err().to_string();
         assert_eq!(error, "\"--purge\" is no package name");

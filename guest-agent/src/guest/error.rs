@@ -11,6 +11,8 @@ use phoenix_common::wire::FailureKind;
 use crate::docker::error::EngineError;
 use crate::failure::Failure;
 use crate::program::ProgramMissing;
+use crate::volumes::error::VolumeError;
+use crate::volumes::refusal::VolumeRefusal;
 
 #[derive(Debug, thiserror::Error)]
 pub enum GuestError {
@@ -55,6 +57,8 @@ pub enum GuestError {
     NoTimezone(String),
     #[error("{0} is no locale that this guest can make")]
     NoLocale(String),
+    #[error(transparent)]
+    Volume(Box<VolumeError>),
     #[error("cloud-init still works after {minutes} min")]
     CloudInit { minutes: u64 },
     #[error("Docker does not answer after its start")]
@@ -75,6 +79,7 @@ impl Failure for GuestError {
                 FailureKind::Retryable
             }
             Self::InstallWithoutLists { install, .. } => install.kind(),
+            Self::Volume(error) => error.kind(),
             _ => FailureKind::Failed,
         }
     }
@@ -83,6 +88,7 @@ impl Failure for GuestError {
         let hint = match self {
             Self::CloudInit { .. } => "in the guest: cloud-init status --long",
             Self::DockerSilent(_) => "in the guest: journalctl -u docker.service",
+            Self::Volume(error) => return error.hint(),
             Self::KeysOfAnother { path, user, .. } => {
                 return Some(format!("in the guest: chown {user}: {}", path.display()));
             }
@@ -92,5 +98,17 @@ impl Failure for GuestError {
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+impl From<VolumeError> for GuestError {
+    fn from(error: VolumeError) -> Self {
+        Self::Volume(Box::new(error))
+    }
+}
+
+impl From<VolumeRefusal> for GuestError {
+    fn from(refusal: VolumeRefusal) -> Self {
+        VolumeError::from(refusal).into()
     }
 }

@@ -12,6 +12,7 @@ use crate::facts::cloud_init;
 use crate::paths::Paths;
 use crate::program;
 use crate::progress::ProgressLog;
+use crate::volumes;
 
 /// How long cloud-init may take; its default upgrades all packages.
 const CLOUD_INIT_DEADLINE: Duration = Duration::from_mins(15);
@@ -53,6 +54,9 @@ pub(super) async fn execute(
         GuestAction::SetDefaultLocale { name, .. } => {
             progress.step("base_setup", &format!("default locale {name}"));
             locale::set_default(paths, name)
+        }
+        GuestAction::Volume(action) => {
+            Ok(volumes::execute::execute(paths, action, progress).await?)
         }
         GuestAction::InstallDocker => {
             progress.step("docker", "installing docker.io");

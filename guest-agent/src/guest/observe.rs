@@ -8,6 +8,7 @@ use super::observed::{AuthorizedKeys, ObservedGuest, User};
 use super::{apt, authorized_keys, docker_service, files, locale, timezone};
 use crate::facts::cloud_init;
 use crate::paths::Paths;
+use crate::volumes;
 
 /// Everything the planner needs for `spec`.
 ///
@@ -19,6 +20,9 @@ pub async fn observe(paths: &Paths, spec: &GuestSpec) -> Result<ObservedGuest, G
         cloud_init_runs: cloud_init::state(paths).await == CloudInit::Running,
         ..ObservedGuest::default()
     };
+    if let Some(volumes) = &spec.volumes {
+        observed.volumes = volumes::observe::observe(paths, volumes).await?;
+    }
     if needs_packages(spec, &base_setup) {
         observed.packages = apt::installed(paths).await?;
     }
@@ -48,6 +52,10 @@ fn needs_packages(spec: &GuestSpec, base_setup: &BaseSetupSpec) -> bool {
         || !base_setup.packages.is_empty()
         || base_setup.timezone.is_some()
         || base_setup.locale.is_some()
+        || spec
+            .volumes
+            .as_ref()
+            .is_some_and(|volumes| !volumes.is_empty())
 }
 
 /// The user of that name, from `/etc/passwd`.

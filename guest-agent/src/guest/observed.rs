@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::volumes::observed::ObservedVolumes;
+
 /// Everything the planner looks at. Parts that the spec does not ask for stay at their default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObservedGuest {
@@ -13,6 +15,7 @@ pub struct ObservedGuest {
     pub user: Option<User>,
     pub timezone: Timezone,
     pub locale: Locale,
+    pub volumes: ObservedVolumes,
     pub docker: DockerService,
 }
 

@@ -37,6 +37,7 @@ fn question(body: &RequestBody) -> &'static str {
     match body {
         RequestBody::Facts => "facts",
         RequestBody::PlanGuest(_) => "plan guest",
+        RequestBody::InspectGuest(_) => "inspect guest",
         RequestBody::SwarmView => "swarm view",
         RequestBody::SwarmToken(_) => "swarm token",
         RequestBody::PlanStack(_) => "plan stack",

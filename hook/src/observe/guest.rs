@@ -5,7 +5,7 @@ use phoenix_common::observed::Observed;
 use phoenix_common::qga::QgaError;
 use phoenix_common::retry::Deadline;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Answer, Change, Facts, RequestBody};
+use phoenix_common::wire::{Answer, Facts, GuestPlan, RequestBody};
 
 use super::{QUESTION, ask, verdict};
 use crate::channel::{Channel, ChannelError};
@@ -60,13 +60,13 @@ pub(super) async fn facts(context: &Context, vmid: Vmid) -> Result<Facts, Channe
 }
 
 /// What the agent would change for the declared infrastructure layer.
-pub(super) async fn changes(
+pub(super) async fn plan(
     context: &Context,
     desired: &Desired,
-) -> Observed<Result<Vec<Change>, Refusal>> {
-    let question = RequestBody::PlanGuest(desired.guest.clone());
+) -> Observed<Result<GuestPlan, Refusal>> {
+    let question = RequestBody::InspectGuest(desired.guest.clone());
     match ask(context, desired.vmid, question).await {
-        Ok(Answer::PlanGuest(changes)) => Observed::Known(Ok(changes)),
+        Ok(Answer::InspectGuest(plan)) => Observed::Known(Ok(plan)),
         Ok(_) => Observed::unknown("the agent answered another question"),
         Err(error) => verdict(&error),
     }

@@ -30,7 +30,7 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
     let mut seen = ObservedGuest {
         host,
         agent: Observed::unknown("the guest does not run"),
-        guest_changes: Observed::unknown("the guest agent has not answered"),
+        guest_plan: Observed::unknown("the guest agent has not answered"),
         swarm: None,
         stacks: BTreeMap::new(),
     };
@@ -41,7 +41,7 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
     let Observed::Known(AgentState::Present(facts)) = &seen.agent else {
         return seen;
     };
-    seen.guest_changes = guest::changes(context, desired).await;
+    seen.guest_plan = guest::plan(context, desired).await;
     if let Some(wanted) = &desired.swarm {
         let own = Some((desired.vmid, facts.as_ref()));
         let swarm = swarm::observe(context, &wanted.managers, own).await;

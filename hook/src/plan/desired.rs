@@ -8,6 +8,8 @@ use phoenix_common::spec::{GuestSpec, StackSpec};
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::SwarmRole;
 
+use super::Blocked;
+
 /// The label by which a stack is pinned to a guest: its node carries the guest's vmid.
 pub const VMID_LABEL: &str = "phoenix.vmid";
 /// The label that lists which node labels Phoenix set, so that a dropped one can be removed again.
@@ -21,6 +23,10 @@ pub struct Desired {
     pub guest: GuestSpec,
     pub swarm: Option<SwarmDesired>,
     pub stacks: Vec<StackDesired>,
+    /// Parts of the declaration that cannot be dealt with now.
+    pub problems: Vec<Blocked>,
+    /// What is the operator's to do.
+    pub notices: Vec<String>,
     /// Keys that are declared and that this version does not act on.
     pub unhandled: Vec<String>,
 }

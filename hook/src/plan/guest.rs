@@ -13,6 +13,8 @@ use super::{Blocked, Plan, Waiting, stacks, swarm};
 /// what comes after it is decided when it has been observed anew.
 pub fn plan(desired: &Desired, observed: &ObservedGuest) -> Plan {
     let mut plan = Plan::default();
+    plan.blocked.extend(desired.problems.iter().cloned());
+    plan.notices.extend(desired.notices.iter().cloned());
     for key in &desired.unhandled {
         plan.notices
             .push(format!("{key}: declared, not handled by this version"));
@@ -130,7 +132,7 @@ fn infrastructure(
         wait(plan, "cloud-init is still at work in the guest");
         return false;
     }
-    match &observed.guest_changes {
+    match &observed.guest_plan {
         Observed::Unknown(reason) => {
             wait(plan, reason.as_str());
             return false;
@@ -139,15 +141,17 @@ fn infrastructure(
             plan.blocked.push(refusal.blocked("guest set-up"));
             return false;
         }
-        Observed::Known(Ok(changes)) if !changes.is_empty() => {
-            plan.actions.push(Action::ApplyGuest {
-                vmid: desired.vmid,
-                spec: desired.guest.clone(),
-                changes: changes.clone(),
-            });
-            return false;
+        Observed::Known(Ok(seen)) => {
+            plan.notices.extend(seen.notices.iter().cloned());
+            if !seen.changes.is_empty() {
+                plan.actions.push(Action::ApplyGuest {
+                    vmid: desired.vmid,
+                    spec: desired.guest.clone(),
+                    changes: seen.changes.clone(),
+                });
+                return false;
+            }
         }
-        Observed::Known(Ok(_)) => {}
     }
     let needs_docker = desired.swarm.is_some() || !desired.stacks.is_empty();
     match &facts.docker {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Change, Facts, Membership, StackPlan, SwarmView};
+use phoenix_common::wire::{Facts, GuestPlan, Membership, StackPlan, SwarmView};
 
 use super::Blocked;
 
@@ -14,7 +14,7 @@ pub struct ObservedGuest {
     pub host: Observed<HostState>,
     pub agent: Observed<AgentState>,
     /// What the guest agent would change for the declared [`phoenix_common::spec::GuestSpec`].
-    pub guest_changes: Observed<Result<Vec<Change>, Refusal>>,
+    pub guest_plan: Observed<Result<GuestPlan, Refusal>>,
     /// `None` when the guest is declared in no Swarm.
     pub swarm: Option<ObservedSwarm>,
     /// What the manager's agent would change, by deployed stack name.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{
-    AbsolutePath, Address, AddressWithPrefix, EnvironmentName, GuestName, Host, HostPath, Line,
-    Locale, NodeLabel, PackageName, PlainName, StackName, TimeZone, UserName,
+    AbsolutePath, Address, AddressWithPrefix, EnvironmentName, FileMode, GuestName, Host, HostPath,
+    Line, Locale, NodeLabel, NumericOwner, PackageName, PlainName, StackName, TimeZone, UserName,
 };
 use crate::config::guest::Deployer;
 use crate::vmid::Vmid;
@@ -207,6 +207,12 @@ pub(in crate::config) struct ComposeFileEntry {
     /// Name of the volume; needed when the guest has more than one.
     #[serde(default)]
     pub(in crate::config) volume: Option<PlainName>,
+    /// Permission bits in octal; default: 0644.
+    #[serde(default)]
+    pub(in crate::config) mode: Option<FileMode>,
+    /// Numeric user and group, such as 1000:1000; default: whoever the volume's server makes the owner.
+    #[serde(default)]
+    pub(in crate::config) owner: Option<NumericOwner>,
     /// Only provide the file; the stack is made by hand in Portainer.
     #[serde(default)]
     pub(in crate::config) manual: bool,

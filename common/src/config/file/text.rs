@@ -135,6 +135,18 @@ text!(
     "the path must start with / and have no control characters"
 );
 text!(
+    /// Permission bits in octal, such as `0644`.
+    FileMode,
+    r"^0?[0-7]{3}$",
+    "write permission bits such as 0644"
+);
+text!(
+    /// User and group by number, such as `1000:1000`.
+    NumericOwner,
+    r"^[0-9]{1,9}:[0-9]{1,9}$",
+    "write user and group by number, such as 1000:1000"
+);
+text!(
     /// One line of text.
     Line,
     r"^[^\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]*$",

@@ -3,9 +3,11 @@
 use super::super::error::{ConfigError, Rule};
 use super::super::file::{ComposeFileEntry, VolumeEntry};
 use super::super::guest::{ComposeFile, Volume};
+use super::super::mount_options;
 use super::super::source::Place;
 use super::super::suggest;
 use super::Context;
+use crate::spec::{FileOwner, mount_point_mistake, overlaps};
 
 pub(super) fn volumes(
     entries: Vec<VolumeEntry>,
@@ -16,6 +18,13 @@ pub(super) fn volumes(
     let mut volumes: Vec<Volume> = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
         let place = place.at("volumes").item(index);
+        let options = match mount_options::merged(entry.options.as_deref()) {
+            Ok(options) => options,
+            Err(message) => {
+                errors.push(place.at("options").error(Rule::MountOption, message));
+                String::new()
+            }
+        };
         let volume = Volume {
             name: entry.name.into(),
             path: entry.path.into(),
@@ -24,20 +33,29 @@ pub(super) fn volumes(
                 Some(server) => Some(server.into()),
                 None => context.hypervisor.nfs_server.clone(),
             },
-            options: entry.options.map(String::from),
+            options,
         };
-        for (key, path) in [("path", &volume.path), ("mount_point", &volume.mount_point)] {
-            if climbs(path) || (key == "mount_point" && path == "/") {
-                let message = format!("`{path}` cannot be a {}", key.replace('_', " "));
-                errors.push(place.at(key).error(Rule::Destination, message));
-            }
+        if climbs(&volume.path) || volume.path.contains('\\') {
+            let message = format!("`{}` cannot be a path of a server", volume.path);
+            errors.push(place.at("path").error(Rule::Destination, message));
+        }
+        if let Some(message) = mount_point_mistake(&volume.mount_point) {
+            errors.push(place.at("mount_point").error(Rule::Destination, message));
         }
         if volumes.iter().any(|other| other.name == volume.name) {
             let message = format!("two volumes of this guest are named `{}`", volume.name);
             errors.push(place.at("name").error(Rule::DuplicateName, message));
         }
-        if (volumes.iter()).any(|other| other.mount_point == volume.mount_point) {
-            let message = format!("two volumes are mounted at `{}`", volume.mount_point);
+        let shares = |other: &&Volume| overlaps(&other.mount_point, &volume.mount_point);
+        if let Some(other) = volumes.iter().find(shares) {
+            let message = if other.mount_point == volume.mount_point {
+                format!("two volumes are mounted at `{}`", volume.mount_point)
+            } else {
+                format!(
+                    "`{}` and `{}`: a volume cannot be in another one",
+                    other.mount_point, volume.mount_point
+                )
+            };
             errors.push(place.at("mount_point").error(Rule::DuplicateName, message));
         }
         volumes.push(volume);
@@ -63,6 +81,10 @@ pub(super) fn compose_files(
             Ok(destination) => files.push(ComposeFile {
                 source: context.host_path(&entry.source),
                 destination,
+                mode: (entry.mode.as_deref())
+                    .and_then(|mode| u32::from_str_radix(mode, 8).ok())
+                    .unwrap_or(0o644),
+                owner: entry.owner.as_deref().and_then(owner),
                 manual: entry.manual,
                 origin: place.at("source").origin(),
             }),
@@ -125,6 +147,15 @@ fn destination(
             .error(Rule::UnknownVolume, "the guest has more than one volume")
             .hint("name one with `volume`")),
     }
+}
+
+/// `uid:gid`; the form has been checked.
+fn owner(text: &str) -> Option<FileOwner> {
+    let (uid, gid) = text.split_once(':')?;
+    Some(FileOwner {
+        uid: uid.parse().ok()?,
+        gid: gid.parse().ok()?,
+    })
 }
 
 fn climbs(path: &str) -> bool {

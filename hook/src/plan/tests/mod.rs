@@ -8,10 +8,11 @@ use phoenix_common::observed::Observed;
 use phoenix_common::spec::{DockerSpec, GuestSpec};
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{
-    Availability, Change, ChangeVerb, CloudInit, Docker, Facts, Membership, RunningJob, SwarmNode,
-    SwarmRole, SwarmView,
+    Availability, Change, ChangeVerb, CloudInit, Docker, Facts, GuestPlan, Membership, RunningJob,
+    SwarmNode, SwarmRole, SwarmView,
 };
 
+use super::Blocked;
 use super::desired::{Desired, SwarmDesired};
 use super::guest::plan;
 use super::observed::{AgentState, HostState, ManagerState, ObservedGuest, ObservedSwarm};
@@ -26,8 +27,8 @@ fn desired(number: u32, role: SwarmRole) -> Desired {
         vmid: vmid(number),
         carried_agent: Some("0.2.0".to_owned()),
         guest: GuestSpec {
-            base_setup: None,
             docker: Some(DockerSpec {}),
+            ..GuestSpec::default()
         },
         swarm: Some(SwarmDesired {
             name: "default".to_owned(),
@@ -39,6 +40,8 @@ fn desired(number: u32, role: SwarmRole) -> Desired {
             guest_networks: vec!["192.168.77.0/24".parse().unwrap()],
         }),
         stacks: Vec::new(),
+        problems: Vec::new(),
+        notices: Vec::new(),
         unhandled: Vec::new(),
     }
 }
@@ -129,7 +132,7 @@ fn observed(own: Membership, managers: &[(u32, Observed<Option<Membership>>)]) -
     ObservedGuest {
         host: Observed::Known(HostState::Running),
         agent: Observed::Known(AgentState::Present(Box::new(facts(own)))),
-        guest_changes: Observed::Known(Ok(Vec::new())),
+        guest_plan: Observed::Known(Ok(GuestPlan::default())),
         swarm: Some(ObservedSwarm {
             managers,
             view: Observed::unknown("no manager is in a cluster"),
@@ -245,13 +248,27 @@ fn a_job_of_an_earlier_run_is_waited_for() {
 #[test]
 fn guest_changes_come_before_the_swarm() {
     let mut seen = observed(Membership::Inactive, &[]);
-    seen.guest_changes = Observed::Known(Ok(vec![Change {
-        verb: ChangeVerb::Create,
-        subject: "package docker.io".to_owned(),
-        fields: Vec::new(),
-    }]));
+    seen.guest_plan = Observed::Known(Ok(GuestPlan {
+        changes: vec![Change {
+            verb: ChangeVerb::Create,
+            subject: "package docker.io".to_owned(),
+            fields: Vec::new(),
+        }],
+        notices: vec!["volume old stays".to_owned()],
+    }));
+    let mut desired = desired(1002, SwarmRole::Worker);
+    desired.problems.push(Blocked {
+        what: "guest set-up".to_owned(),
+        reason: "volume data has no server".to_owned(),
+        refused: false,
+    });
+    // What cannot be dealt with is said, and the rest is done.
     assert_eq!(
-        shown(&desired(1002, SwarmRole::Worker), &seen),
-        ["+ set up the guest: create package docker.io"]
+        shown(&desired, &seen),
+        [
+            "+ set up the guest: create package docker.io",
+            "! guest set-up: volume data has no server",
+            "note: volume old stays"
+        ]
     );
 }
