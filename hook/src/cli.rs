@@ -34,6 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Create(commands::create::CreateArgs),
+    Converge(commands::converge::ConvergeArgs),
     Run(commands::run::RunArgs),
     Replay(commands::replay::ReplayArgs),
     Plan(commands::plan::PlanArgs),
@@ -58,6 +60,8 @@ pub fn run(paths: Paths) -> ExitCode {
         None => paths,
     };
     let exit = match cli.verb {
+        Verb::Create(args) => commands::create::run(&args, &paths),
+        Verb::Converge(args) => commands::converge::run(&args, &paths),
         Verb::Run(args) => commands::run::run(&args, &paths),
         Verb::Replay(args) => commands::replay::run(&args, &paths),
         Verb::Plan(args) => commands::plan::run(&args, &paths),

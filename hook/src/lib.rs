@@ -8,6 +8,7 @@ pub mod estate;
 pub mod event;
 pub mod execute;
 pub mod exit_code;
+pub mod fleet;
 pub mod hookscript;
 pub mod host;
 pub mod https;

@@ -1,6 +1,10 @@
 //! The operator's verbs, one file each: arguments and `run`.
 
+mod consent;
+pub mod converge;
+pub mod create;
 pub mod events;
+mod lifecycle;
 pub mod plan;
 pub mod replay;
 pub mod run;

@@ -1,6 +1,7 @@
 //! Carries out one action. Nothing is decided here: an action holds all it needs.
 
 mod error;
+mod machine;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Answer, RequestBody, SwarmJoin, SwarmRole, Work, WorkReport};
 
 pub use error::ExecuteError;
+pub use machine::MachineExecutor;
 
 use crate::channel::{CarriedPackage, Channel};
 use crate::context::Context;

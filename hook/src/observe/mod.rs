@@ -2,6 +2,7 @@
 
 mod guest;
 mod host;
+mod machine;
 mod stacks;
 mod swarm;
 
@@ -20,6 +21,7 @@ use crate::plan::desired::Desired;
 use crate::plan::observed::{AgentState, ObservedGuest, ObservedSwarm, Refusal};
 
 pub use host::host_state;
+pub use machine::machine_state;
 
 /// How long one question to a guest may take.
 const QUESTION: Duration = Duration::from_secs(30);

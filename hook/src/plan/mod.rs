@@ -7,6 +7,7 @@ pub mod agent;
 pub mod desired;
 pub mod display;
 pub mod guest;
+pub mod machine;
 pub mod observed;
 pub mod pool;
 pub mod stacks;

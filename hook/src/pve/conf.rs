@@ -107,6 +107,17 @@ impl GuestConf {
         self.wanted(key) != self.get(key)
     }
 
+    /// The keys for which [`Self::is_pending`], in order.
+    pub fn pending_keys(&self) -> Vec<&str> {
+        let keys: BTreeSet<&str> = (self.pending.keys())
+            .chain(&self.pending_delete)
+            .map(String::as_str)
+            .collect();
+        keys.into_iter()
+            .filter(|key| self.is_pending(key))
+            .collect()
+    }
+
     /// With other current values, as a configuration would look after they were set on a stopped guest.
     #[must_use]
     pub fn with<'pair>(

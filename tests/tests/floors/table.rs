@@ -111,6 +111,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "event", 0),
     on("hook", "execute", 2),
     on("hook", "exit_code", 1),
+    on("hook", "fleet", 3),
     on("hook", "hookscript", 4),
     on("hook", "host", 1),
     on("hook", "https", 1),

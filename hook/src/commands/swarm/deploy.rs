@@ -11,8 +11,9 @@ use phoenix_common::wire::{Answer, ChangeVerb, RequestBody, StackPlan, WorkRepor
 
 use super::lock::lock;
 use super::target::Target;
-use super::{consent, failure, manager};
+use super::{failure, manager};
 use crate::channel::Channel;
+use crate::commands::consent;
 use crate::commands::{block_on, complain, complain_text, print_json, print_line};
 use crate::context::Context;
 use crate::execute::{ExecuteError, Executor};

@@ -1,6 +1,5 @@
 //! `phoenix swarm …`: the Swarm as a whole, by the operator's hand.
 
-mod consent;
 mod deploy;
 mod failure;
 mod health;

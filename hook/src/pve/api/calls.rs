@@ -188,7 +188,11 @@ impl Pve {
 
     pub async fn start(&self, guest: &GuestAddress, on_line: OnLine<'_>) -> Result<(), ApiError> {
         let call = Call::new(Method::Create, guest.path("/status/start"));
-        self.task(&call, Deadline::after(POWER), on_line).await
+        match self.task(&call, Deadline::after(POWER), on_line).await {
+            // Whoever was quicker did what was asked for.
+            Err(ApiError::Task { exit, .. }) if exit.ends_with("already running") => Ok(()),
+            other => other,
+        }
     }
 
     /// Asks the guest to power itself off; after `seconds` it is stopped.

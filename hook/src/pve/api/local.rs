@@ -37,7 +37,12 @@ impl Local {
         }
         let ended = command
             .args(["--output-format", "json"])
-            .run_showing(on_line)
+            .run_showing(&mut |line| {
+                // The answer is no line of the task's log.
+                if !line.starts_with("\"UPID:") {
+                    on_line(line);
+                }
+            })
             .await
             .map_err(|source| ApiError::Tool {
                 call: call.to_string(),

@@ -5,6 +5,7 @@
 
 mod answer;
 mod calls;
+mod connect;
 mod error;
 mod local;
 mod rest;
@@ -18,6 +19,7 @@ use phoenix_common::retry::Deadline;
 use serde_json::Value;
 
 pub use calls::{CloneRequest, GuestAddress, GuestEntry, GuestStatus};
+pub use connect::ConnectError;
 pub use error::{ApiError, Refusal};
 pub use local::Local;
 pub use rest::Rest;

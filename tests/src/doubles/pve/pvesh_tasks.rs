@@ -38,6 +38,22 @@ pub(super) fn status(node: &Node, upid: &str) -> Result<Value, PveError> {
     Ok(Value::Object(shown))
 }
 
+/// Those whose process lives, of one type or of all.
+fn active(node: &Node, kind: Option<&String>) -> Value {
+    let folders = fs::read_dir(node.below("/var/log/pve/tasks"))
+        .into_iter()
+        .flatten();
+    let folders = folders.flatten().filter(|entry| entry.path().is_dir());
+    let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten());
+    let names = files
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    let tasks = names
+        .filter_map(|upid| decoded(&upid))
+        .filter(|task| runs(task) && kind.is_none_or(|kind| task["type"] == kind.as_str()));
+    tasks.map(Value::Object).collect()
+}
+
 fn exit_status(last_line: &str) -> Option<&str> {
     let error = last_line.strip_prefix("TASK ERROR: ");
     error.or_else(|| last_line.strip_prefix("TASK "))
@@ -76,6 +92,9 @@ pub(super) fn log(node: &Node, upid: &str, arguments: &Arguments) -> Value {
 
 /// `/nodes/<node>/tasks`: newest first.
 pub(super) fn list(node: &Node, arguments: &Arguments) -> Value {
+    if arguments.options.get("source").map(String::as_str) == Some("active") {
+        return active(node, arguments.options.get("typefilter"));
+    }
     let index = fs::read_to_string(node.below("/var/log/pve/tasks/index")).unwrap_or_default();
     let limit = arguments
         .options

@@ -1,4 +1,4 @@
-//! Asks before something is taken away.
+//! Asks before something is taken away or changed.
 
 use std::io::{BufRead, IsTerminal, Write};
 

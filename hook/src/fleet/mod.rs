@@ -1,0 +1,7 @@
+//! From nothing to a running guest, one or all of them: the machine by Proxmox, then its inside by the reconcile.
+
+mod guest;
+mod machine;
+
+pub use guest::{GuestEnding, GuestRun, Stage};
+pub use machine::{MachineEnding, MachineRun};

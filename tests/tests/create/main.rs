@@ -1,0 +1,12 @@
+//! `phoenix create` and `converge` against Proxmox as recorded: the tools on a node, and REST.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test program: its panic is its report"
+)]
+
+mod estate;
+mod faults;
+mod killed;
+mod node;
+mod seed;
