@@ -7,6 +7,7 @@ use phoenix_common::wire::{AgentFailure, Answer, FailureKind, RequestBody};
 use crate::docker::engine::Engine;
 use crate::failure::{Failure, failed};
 use crate::paths::Paths;
+use crate::progress::ProgressLog;
 use crate::{facts, guest, job, portainer, stack, swarm};
 
 /// How long any answer may take: who asked waits on the channel.
@@ -74,6 +75,19 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             let volumes = stack::volumes(&engine(paths).await?, &namespace).await;
             volumes
                 .map(Answer::StackVolumes)
+                .map_err(Failure::into_failure)
+        }
+        RequestBody::SwarmNodeTasks { node_id, services } => {
+            let tasks = swarm::tasks::of_node(&engine(paths).await?, &node_id, &services).await;
+            tasks
+                .map(Answer::SwarmNodeTasks)
+                .map_err(Failure::into_failure)
+        }
+        RequestBody::SwarmNodeUpdate(update) => {
+            let mut journal = ProgressLog::to_journal();
+            let report = swarm::node::update(&engine(paths).await?, &update, &mut journal).await;
+            report
+                .map(|report| Answer::SwarmNodeUpdate(report.changes))
                 .map_err(Failure::into_failure)
         }
         RequestBody::SwarmStacks => {

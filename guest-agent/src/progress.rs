@@ -15,7 +15,8 @@ const MESSAGE_CHARACTERS: usize = 400;
 /// Where work says what it does. A line that cannot be written never stops the work.
 #[derive(Debug)]
 pub struct ProgressLog {
-    file: File,
+    /// `None`: only the journal hears of it.
+    file: Option<File>,
     lines: usize,
 }
 
@@ -30,15 +31,26 @@ impl ProgressLog {
             .append(true)
             .mode(0o600)
             .open(path)?;
-        Ok(Self { file, lines: 0 })
+        Ok(Self {
+            file: Some(file),
+            lines: 0,
+        })
+    }
+
+    /// For short work that nobody follows.
+    pub fn to_journal() -> Self {
+        Self {
+            file: None,
+            lines: 0,
+        }
     }
 
     /// Reports that `step` (`docker`, `service dev1_shop_web`) has come to `message`. No secrets.
     pub fn step(&mut self, step: &str, message: &str) {
         tracing::info!(step, "{message}");
-        if self.lines == LINES_LIMIT {
+        let Some(file) = self.file.as_mut().filter(|_| self.lines < LINES_LIMIT) else {
             return;
-        }
+        };
         self.lines += 1;
         let progress = Progress {
             step: step.chars().take(MESSAGE_CHARACTERS).collect(),
@@ -47,7 +59,7 @@ impl ProgressLog {
         if let Ok(mut line) = serde_json::to_vec(&progress) {
             line.push(b'\n');
             // One write per line: a reader sees whole lines.
-            let _ = self.file.write_all(&line);
+            let _ = file.write_all(&line);
         }
     }
 }

@@ -180,6 +180,8 @@ fn kind(body: &RequestBody) -> &'static str {
         RequestBody::StackVolumes { .. } => "stack_volumes",
         RequestBody::SwarmStacks => "swarm_stacks",
         RequestBody::Portainer(_) => "portainer",
+        RequestBody::SwarmNodeTasks { .. } => "swarm_node_tasks",
+        RequestBody::SwarmNodeUpdate(_) => "swarm_node_update",
         RequestBody::JobStart { .. } => "job_start",
         RequestBody::JobStatus { .. } => "job_status",
     }

@@ -81,6 +81,9 @@ pub struct Seen {
     /// `manager of <cluster>`, `worker`, `inactive`.
     pub swarm: String,
     pub boot_id: String,
+    /// The manager guests of its Swarm, as long as it is a member: whom pre-stop asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub swarm_managers: Vec<Vmid>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +123,15 @@ pub fn read(paths: &Paths, vmid: Vmid) -> Result<Option<Record>, RecordError> {
     serde_json::from_value(value)
         .map(Some)
         .map_err(|source| FileError::Json { path, source }.into())
+}
+
+/// What a new record takes over from the last one until the guest has been seen: its Swarm, for a stop in between.
+pub fn carried(paths: &Paths, vmid: Vmid) -> Seen {
+    let before = read(paths, vmid).ok().flatten();
+    Seen {
+        swarm_managers: before.map_or_else(Vec::new, |record| record.seen.swarm_managers),
+        ..Seen::default()
+    }
 }
 
 /// Closes the record of a run that was ended from outside. Records only serve people: a failure is logged.
@@ -177,7 +189,7 @@ pub fn refuse(paths: &Paths, vmid: Vmid, trigger: &str, why: &str) {
         steps: Vec::new(),
         open: vec![why.to_owned()],
         notices: Vec::new(),
-        seen: Seen::default(),
+        seen: carried(paths, vmid),
     };
     if let Err(error) = write(paths, &record) {
         tracing::warn!(vmid = vmid.get(), "record: {}", Chain(&error));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
+use phoenix_common::wire::SwarmRole;
 
 use crate::context::Context;
 use crate::observe::host_state;
@@ -22,10 +23,14 @@ pub async fn wake(
     happened: bool,
 ) -> BTreeSet<Vmid> {
     let mut wake = BTreeSet::new();
+    let guest = context.config.guests.get(&vmid);
+    let member = guest.and_then(|guest| guest.swarm.as_ref());
+    // A manager that starts may have been rolled back, and then its cluster does not know who joined since.
+    let manages = member.is_some_and(|member| member.role == SwarmRole::Manager);
     for dependent in context.config.guests_depending_on(vmid) {
         let record = record::read(&context.paths, dependent).ok().flatten();
         let last = record.map(|record| record.outcome);
-        if is_news(ending, happened, last)
+        if (is_news(ending, happened, last) || (happened && manages))
             && host_state(context, dependent).await == Observed::Known(HostState::Running)
         {
             wake.insert(dependent);

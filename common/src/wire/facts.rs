@@ -29,6 +29,19 @@ pub struct Facts {
     pub running_jobs: Vec<RunningJob>,
 }
 
+impl Facts {
+    /// The node that a working member says it is.
+    pub fn swarm_node_id(&self) -> Option<&str> {
+        match &self.docker {
+            Observed::Known(Docker::Running {
+                swarm: Membership::Worker { node_id, .. } | Membership::Manager { node_id, .. },
+                ..
+            }) => Some(node_id),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CloudInit {
@@ -47,6 +60,7 @@ pub struct RunningJob {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one per guest and answer")]
 pub enum Docker {
     NotInstalled,
     /// Installed, but its socket does not answer.
@@ -56,7 +70,23 @@ pub enum Docker {
         api_version: String,
         engine_id: String,
         swarm: Membership,
+        #[serde(default)]
+        remains: SwarmRemains,
     },
+}
+
+/// What the engine holds of a membership, whatever state it is in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwarmRemains {
+    /// Empty when no manager ever made it a member, or the engine cannot tell.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub node_id: String,
+    /// `address:2377` of the managers it knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remote_managers: Vec<String>,
+    /// No manager's state lies on its disk: leaving costs the Swarm nothing. False also when that is not known.
+    #[serde(default)]
+    pub only_worker: bool,
 }
 
 /// What the engine itself says about the Swarm (`/info`). A worker that was removed still says

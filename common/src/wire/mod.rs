@@ -13,7 +13,7 @@ mod stack;
 mod swarm;
 mod work;
 
-pub use facts::{CloudInit, Docker, Facts, Membership, RunningJob};
+pub use facts::{CloudInit, Docker, Facts, Membership, RunningJob, SwarmRemains};
 pub use job::{JobStarted, JobState, JobStatus, Progress, WorkReport};
 pub use portainer::{PortainerContainer, PortainerView, PullImages, RemoveOrphans};
 pub use request::{Request, RequestBody};
@@ -22,7 +22,7 @@ pub use response::{
     Response,
 };
 pub use stack::{ServiceStatus, StackPlan, StackStatus, StackVolumes, SwarmStacks};
-pub use swarm::{Availability, SwarmNode, SwarmRole, SwarmView};
+pub use swarm::{Availability, NodeTasks, SwarmNode, SwarmRole, SwarmView};
 pub use work::{SwarmInit, SwarmJoin, SwarmNodeUpdate, Work};
 
 /// The version this build speaks.

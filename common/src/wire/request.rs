@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SwarmRole, Work};
+use super::{SwarmNodeUpdate, SwarmRole, Work};
 use crate::spec::{GuestSpec, PortainerSpec, StackSpec};
 
 /// What the hypervisor sends.
@@ -15,7 +15,7 @@ pub struct Request {
     pub body: RequestBody,
 }
 
-/// The questions (answered at once, nothing is changed) and the job verbs.
+/// The questions (answered at once, nothing is changed), one short write, and the job verbs.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum RequestBody {
@@ -42,6 +42,14 @@ pub enum RequestBody {
     SwarmStacks,
     /// Portainer's containers, and what [`Work::ApplyPortainer`] would change.
     Portainer(Box<PortainerSpec>),
+    /// The tasks that leave a node; to a manager. `services`: those (by id) whose tasks elsewhere are of interest.
+    SwarmNodeTasks {
+        node_id: String,
+        services: Vec<String>,
+    },
+    /// The same change as the job of that name, done at once: who stops a guest cannot wait for another job to end.
+    /// A second one changes nothing.
+    SwarmNodeUpdate(SwarmNodeUpdate),
     /// Starts work that goes on by itself. The job's name is the caller's: starting the same job twice
     /// attaches to the first, so a lost answer costs nothing.
     JobStart {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Facts, JobStarted, JobStatus, PortainerView, StackPlan, StackStatus, StackVolumes, SwarmStacks,
-    SwarmView,
+    Facts, JobStarted, JobStatus, NodeTasks, PortainerView, StackPlan, StackStatus, StackVolumes,
+    SwarmStacks, SwarmView,
 };
 use crate::secret::Secret;
 
@@ -38,6 +38,8 @@ pub enum Answer {
     StackVolumes(StackVolumes),
     SwarmStacks(SwarmStacks),
     Portainer(PortainerView),
+    SwarmNodeTasks(NodeTasks),
+    SwarmNodeUpdate(Vec<Change>),
     JobStart(JobStarted),
     JobStatus(JobStatus),
 }

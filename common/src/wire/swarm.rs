@@ -43,3 +43,14 @@ pub struct SwarmNode {
     pub manager_address: String,
     pub labels: BTreeMap<String, String>,
 }
+
+/// The tasks of one node, for who waits until they have left it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeTasks {
+    /// Tasks that are alive on the node.
+    pub here: usize,
+    /// Ids of the services that these tasks belong to.
+    pub services: Vec<String>,
+    /// Tasks of the asked-for services that are on their way to another node. One that finds no node is not.
+    pub moving: usize,
+}

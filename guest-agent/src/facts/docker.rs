@@ -1,9 +1,11 @@
 //! What state Docker is in.
 
+use std::path::Path;
+
 use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::untrusted::Untrusted;
-use phoenix_common::wire::{Docker, Membership};
+use phoenix_common::wire::{Docker, Membership, SwarmRemains};
 use serde_json::Value;
 
 use crate::docker::engine::Engine;
@@ -45,8 +47,27 @@ async fn running(paths: &Paths) -> Result<Observed<Docker>, EngineError> {
         version: text("/ServerVersion"),
         api_version: engine.api_version().to_string(),
         engine_id: text("/ID"),
+        remains: remains(&info),
         swarm,
     }))
+}
+
+fn remains(info: &Value) -> SwarmRemains {
+    let swarm = info.get("Swarm").unwrap_or(&Value::Null);
+    let root = text(info, "/DockerRootDir");
+    SwarmRemains {
+        node_id: text(swarm, "/NodeID"),
+        remote_managers: remote_managers(swarm),
+        only_worker: !root.is_empty() && !has_manager_state(&Path::new(&root).join("swarm")),
+    }
+}
+
+/// Raft's log and snapshots (swarmkit, `manager/state/raft/storage`). A folder that cannot be read may hold them.
+fn has_manager_state(swarm: &Path) -> bool {
+    match std::fs::read_dir(swarm.join("raft")) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
 }
 
 /// The membership in the `Swarm` object of `/info`; the state's name if it is none we know.
@@ -96,6 +117,23 @@ fn text(value: &Value, path: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_managers_state_is_seen_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let info = json!({"DockerRootDir": folder.path(), "Swarm": {"NodeID": "n", "LocalNodeState": "pending"}});
+        assert!(remains(&info).only_worker);
+        assert_eq!(remains(&info).node_id, "n");
+        let raft = folder.path().join("swarm/raft");
+        std::fs::create_dir_all(&raft).unwrap();
+        assert!(remains(&info).only_worker, "nothing is in it");
+        std::fs::create_dir(raft.join("wal-v3-encrypted")).unwrap();
+        assert!(!remains(&info).only_worker);
+        assert!(
+            !remains(&json!({})).only_worker,
+            "where to look is not known"
+        );
+    }
 
     #[test]
     fn info_tells_the_membership() {

@@ -8,5 +8,6 @@ pub mod leave;
 pub mod node;
 pub mod refusal;
 pub mod state;
+pub mod tasks;
 pub mod token;
 pub mod view;

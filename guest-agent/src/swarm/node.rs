@@ -81,7 +81,7 @@ pub async fn remove(
     }
 }
 
-/// Waits until the node is down, gone, or runs on: then the engine refuses the removal in its own words.
+/// Waits until the node is down and no manager, gone, or runs on: then the engine refuses the removal in its own words.
 async fn await_down(
     engine: &Engine,
     node_id: &str,
@@ -95,9 +95,11 @@ async fn await_down(
             Err(error) if error.is_not_found() => return Ok(()),
             node => node?,
         };
-        let state = node.pointer("/Status/State").and_then(Value::as_str);
-        let is_manager = node.get("ManagerStatus").is_some_and(Value::is_object);
-        if state == Some("down") || is_manager || deadline.has_passed() {
+        let is_down = node.pointer("/Status/State").and_then(Value::as_str) == Some("down");
+        let shall_manage = node.pointer("/Spec/Role").and_then(Value::as_str) == Some("manager");
+        // A demotion takes effect a moment after it was written.
+        let manages = node.get("ManagerStatus").is_some_and(Value::is_object);
+        if (is_down && !manages) || shall_manage || deadline.has_passed() {
             return Ok(());
         }
         if !is_said {

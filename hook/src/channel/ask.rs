@@ -45,6 +45,8 @@ fn question(body: &RequestBody) -> &'static str {
         RequestBody::StackVolumes { .. } => "stack volumes",
         RequestBody::SwarmStacks => "swarm stacks",
         RequestBody::Portainer(_) => "portainer",
+        RequestBody::SwarmNodeTasks { .. } => "swarm node tasks",
+        RequestBody::SwarmNodeUpdate(_) => "swarm node update",
         RequestBody::JobStart { .. } => "job start",
         RequestBody::JobStatus { .. } => "job status",
     }

@@ -1,8 +1,11 @@
 //! The hook form, `phoenix-hook <vmid> <phase>`: called by Proxmox inside a task, with the guest's lock held.
 //!
-//! It starts no runtime, opens no socket, forks nothing, writes one event and returns. Whatever goes wrong is a
-//! warning line in the task's log: a guest never fails to start because Phoenix is broken.
+//! It starts no runtime, opens no socket, forks nothing, writes one event and returns; only pre-stop of a Swarm member
+//! does more, [`drain`]. Whatever goes wrong is a warning line in the task's log: a guest never fails to start because
+//! Phoenix is broken.
 
+mod drain;
+mod settings;
 mod strict;
 
 use std::ffi::OsString;
@@ -70,10 +73,30 @@ impl HookCall {
             let refusal = strict::refusal(paths, &event);
             Ok((event, refusal))
         }));
+        let event = match &ended {
+            Ok(Ok((event, None))) => Some(event.clone()),
+            _ => None,
+        };
         let (line, exit) = self.report(ended);
-        // One write: the task's log takes both streams, and lines of a container's post-stop go nowhere.
-        let _ = std::io::stdout().write_all(format!("phoenix: {line}\n").as_bytes());
+        tell(&line);
+        if let Some(event) = event {
+            self.drain(paths, &event);
+        }
         exit.into()
+    }
+
+    /// The event stands in the queue already: whatever happens here, the worker knows of the stop.
+    fn drain(&self, paths: &Paths, event: &Event) {
+        let lines = catch_unwind(AssertUnwindSafe(|| drain::before_stop(paths, event)));
+        let lines = lines.unwrap_or_else(|_| vec!["warning: not drained: a bug".to_owned()]);
+        for line in lines {
+            let (warning, text) = match line.strip_prefix("warning: ") {
+                Some(text) => ("warning: ", text),
+                None => ("", line.as_str()),
+            };
+            let who = format!("{} {}", self.vmid, event.trigger);
+            tell(&format!("{warning}{who}: {}", Untrusted(text)));
+        }
     }
 
     /// The line for the task's log, and how to end.
@@ -126,6 +149,11 @@ impl HookCall {
         Queue::new(paths).append(&event)?;
         Ok(event)
     }
+}
+
+/// One write: the task's log takes both streams, and lines of a container's post-stop go nowhere.
+fn tell(line: &str) {
+    let _ = std::io::stdout().write_all(format!("phoenix: {line}\n").as_bytes());
 }
 
 fn look_at_pve(paths: &Paths, vmid: Vmid) -> Observed<PveFacts> {

@@ -4,25 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use phoenix_common::config::{self, ConfigError, ConfigErrors, Rule, Scope};
-use phoenix_common::fs::read_limited;
 use phoenix_common::vmid::Vmid;
-use serde::Deserialize;
 
+use super::settings::Settings;
 use super::within;
 use crate::event::{Class, Event, Trigger};
 use crate::paths::Paths;
 
-/// The settings file lies on the local disk.
-const SETTINGS_TIMEOUT: Duration = Duration::from_millis(200);
 /// The configuration may lie on shared storage; a mount that hangs refuses no start.
 const VALIDATE_TIMEOUT: Duration = Duration::from_secs(2);
-const SETTINGS_LIMIT_BYTES: u64 = 1 << 20;
-
-/// The one setting that is read here; the rest of the file is the worker's.
-#[derive(Deserialize)]
-struct Settings {
-    pre_start: Option<String>,
-}
 
 /// Why this start is refused; `None` for everything but a real start of a guest whose configuration is wrong,
 /// under `pre_start: strict`. What cannot be read refuses nothing.
@@ -30,12 +20,8 @@ pub(super) fn refusal(paths: &Paths, event: &Event) -> Option<String> {
     if event.trigger != Trigger::PreStart || event.class() != Class::Announced {
         return None;
     }
-    let settings = paths.local_settings();
-    let strict = within(SETTINGS_TIMEOUT, move || {
-        let text = read_limited(&settings, SETTINGS_LIMIT_BYTES).ok()?;
-        serde_json::from_slice::<Settings>(&text).ok()?.pre_start
-    });
-    if strict.flatten().as_deref() != Some("strict") {
+    let strict = Settings::read(paths).pre_start;
+    if strict.as_deref() != Some("strict") {
         return None;
     }
     let (folder, vmid) = (paths.config_dir().to_owned(), event.vmid);

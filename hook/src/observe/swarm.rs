@@ -10,7 +10,8 @@ use phoenix_common::wire::{Answer, Docker, Facts, Membership, RequestBody, Swarm
 use super::{ask, guest, host_state, named};
 use crate::channel::ChannelError;
 use crate::context::Context;
-use crate::plan::observed::{HostState, ManagerState, ObservedSwarm};
+use crate::plan::desired::VMID_LABEL;
+use crate::plan::observed::{HostState, ManagerState, NodeOwner, ObservedSwarm};
 
 pub(super) async fn observe(
     context: &Context,
@@ -32,17 +33,75 @@ pub(super) async fn observe(
     let mut seen = ObservedSwarm {
         managers,
         view: Observed::unknown("no manager guest is in a cluster"),
+        owner: None,
     };
     // The guest itself first: it needs nobody else to run.
     let mut clusters: Vec<Vmid> = seen.clusters().iter().map(|(vmid, _)| *vmid).collect();
     clusters.sort_by_key(|vmid| own.is_none_or(|(own, _)| *vmid != own));
+    let mut of_a_copy = None;
     for via in clusters {
         seen.view = view(context, via).await;
-        if seen.view.known().is_some() {
-            break;
+        match &seen.view {
+            Observed::Known((_, view)) if owner_of(view, seen.node_of(via), via).is_some() => {
+                of_a_copy = Some(seen.view.clone());
+            }
+            Observed::Known(_) => {
+                of_a_copy = None;
+                break;
+            }
+            Observed::Unknown(_) => {}
         }
     }
+    // A copy of a manager's disk has a cluster of its own; it counts only when nobody else answers.
+    if let Some(view) = of_a_copy {
+        seen.view = view;
+    }
+    seen.owner = owner(context, &seen, own).await;
     seen
+}
+
+/// The other guest whose label the guest's node carries.
+fn owner_of(view: &SwarmView, node_id: Option<&str>, vmid: Vmid) -> Option<Vmid> {
+    let node = view
+        .nodes
+        .iter()
+        .find(|node| Some(node.id.as_str()) == node_id)?;
+    let owner: Vmid = node.labels.get(VMID_LABEL)?.parse().ok()?;
+    (owner != vmid).then_some(owner)
+}
+
+/// Whose node the guest's own is by its label, and whether that guest is it.
+async fn owner(
+    context: &Context,
+    seen: &ObservedSwarm,
+    own: Option<(Vmid, &Facts)>,
+) -> Option<(Vmid, Observed<NodeOwner>)> {
+    let (vmid, facts) = own?;
+    let (_, view) = seen.view.known()?;
+    let node_id = facts.swarm_node_id();
+    let owner = owner_of(view, node_id, vmid)?;
+    let state = match host_state(context, owner).await {
+        Observed::Known(HostState::Running) => match guest::facts(context, owner).await {
+            Ok(its) if its.swarm_node_id() == node_id => Observed::Known(NodeOwner::IsTheNode),
+            Ok(its) => match its.docker {
+                // An engine that is just starting does not say yet which node it is.
+                Observed::Known(
+                    Docker::Running {
+                        swarm: Membership::Pending,
+                        ..
+                    }
+                    | Docker::Stopped,
+                ) => Observed::unknown("its engine is not ready"),
+                Observed::Known(_) => Observed::Known(NodeOwner::HasAnotherNode),
+                Observed::Unknown(reason) => Observed::Unknown(reason),
+            },
+            Err(error) => Observed::Unknown(Chain(&error).to_string()),
+        },
+        Observed::Known(HostState::Absent) => Observed::Known(NodeOwner::Absent),
+        Observed::Known(state) => Observed::unknown(state.to_string()),
+        Observed::Unknown(reason) => Observed::Unknown(reason),
+    };
+    Some((owner, state))
 }
 
 async fn look_at(context: &Context, vmid: Vmid) -> Observed<Option<ManagerState>> {
@@ -89,13 +148,6 @@ async fn view(context: &Context, via: Vmid) -> Observed<(Vmid, SwarmView)> {
 
 /// Whether the guest's own node stands in the manager's list: only then its stacks can be placed.
 pub(super) fn knows_node(view: &SwarmView, facts: &Facts) -> bool {
-    let Observed::Known(Docker::Running { swarm, .. }) = &facts.docker else {
-        return false;
-    };
-    match swarm {
-        Membership::Worker { node_id, .. } | Membership::Manager { node_id, .. } => {
-            view.nodes.iter().any(|node| node.id == *node_id)
-        }
-        _ => false,
-    }
+    let node_id = facts.swarm_node_id();
+    node_id.is_some_and(|node_id| view.nodes.iter().any(|node| node.id == node_id))
 }

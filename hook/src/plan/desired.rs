@@ -15,6 +15,9 @@ pub const VMID_LABEL: &str = "phoenix.vmid";
 /// The label that lists which node labels Phoenix set, so that a dropped one can be removed again.
 pub const MANAGED_LABEL: &str = "phoenix.managed";
 
+/// The label of a node that Phoenix drained for its guest's stop; its value is the availability it had before.
+pub const DRAINED_LABEL: &str = "phoenix.drained";
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
     pub vmid: Vmid,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use phoenix_common::untrusted::Untrusted;
-use phoenix_common::wire::{Change, ChangeVerb, SwarmNodeUpdate, SwarmRole};
+use phoenix_common::wire::{Availability, Change, ChangeVerb, SwarmNodeUpdate, SwarmRole};
 
 use super::Plan;
 use super::action::Action;
@@ -99,6 +99,12 @@ impl fmt::Display for NodeUpdate<'_> {
         let mut parts: Vec<String> = Vec::new();
         if let Some(role) = self.0.role {
             parts.push(format!("make it a {}", role_name(role)));
+        }
+        match self.0.availability {
+            Some(Availability::Active) => parts.push("let it take tasks again".to_owned()),
+            Some(Availability::Pause) => parts.push("pause it".to_owned()),
+            Some(Availability::Drain) => parts.push("drain it".to_owned()),
+            None => {}
         }
         for (name, value) in &self.0.set_labels {
             parts.push(format!("label {name}={value}"));

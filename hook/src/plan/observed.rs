@@ -88,6 +88,19 @@ pub struct ObservedSwarm {
     pub managers: BTreeMap<Vmid, Observed<Option<ManagerState>>>,
     /// The manager whose view this is, and the view.
     pub view: Observed<(Vmid, SwarmView)>,
+    /// The other guest that the guest's own node is labelled with, if any.
+    pub owner: Option<(Vmid, Observed<NodeOwner>)>,
+}
+
+/// What another guest has to do with a node that carries its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeOwner {
+    /// Proxmox has no such guest any more.
+    Absent,
+    /// It is a member with another node, or in no Swarm.
+    HasAnotherNode,
+    /// It says that it is this very node: one of the two disks is a copy of the other.
+    IsTheNode,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +118,16 @@ impl ObservedSwarm {
                 _ => None,
             })
             .collect()
+    }
+}
+
+impl ObservedSwarm {
+    /// The node that a manager guest says it is.
+    pub fn node_of(&self, manager: Vmid) -> Option<&str> {
+        match &self.managers.get(&manager)?.known()?.as_ref()?.membership {
+            Membership::Manager { node_id, .. } => Some(node_id),
+            _ => None,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::lock::{Lock, LockError, unix_seconds};
 use crate::plan::Plan;
 use crate::progress::Progress;
-use crate::record::{self, Outcome, RECORD_VERSION, Record, RecordError, Seen};
+use crate::record::{self, Outcome, RECORD_VERSION, Record, RecordError};
 use run::Run;
 use stalled::Stalled;
 
@@ -127,7 +127,7 @@ fn new_record(context: &Context, order: &Order) -> Record {
         steps: Vec::new(),
         open: Vec::new(),
         notices: Vec::new(),
-        seen: Seen::default(),
+        seen: record::carried(&context.paths, order.vmid),
     }
 }
 

@@ -74,7 +74,7 @@ impl Run<'_> {
     async fn look(&mut self) -> (ObservedGuest, Plan) {
         let observed = observe::observe(self.context, &self.desired).await;
         let plan = plan::guest::plan(&self.desired, &observed);
-        self.record.seen = seen(&observed);
+        self.record.seen = seen(&observed, &self.desired, &self.record.seen);
         self.record.notices = [plan.notices.as_slice(), &self.warnings].concat();
         // The agent may be silent for as long each time: a guest that boots anew, a backup that holds it.
         if observed.agent.known().is_some() || !observed.runs() {

@@ -3,12 +3,17 @@
 use phoenix_common::observed::Observed;
 use phoenix_common::wire::{Docker, Membership};
 
+use crate::plan::desired::Desired;
 use crate::plan::observed::{AgentState, ObservedGuest};
 use crate::record::Seen;
 
-pub(super) fn seen(observed: &ObservedGuest) -> Seen {
+/// `before`: what the record says so far; a silent guest is still the member that it was.
+pub(super) fn seen(observed: &ObservedGuest, desired: &Desired, before: &Seen) -> Seen {
     let Observed::Known(AgentState::Present(facts)) = &observed.agent else {
-        return Seen::default();
+        return Seen {
+            swarm_managers: before.swarm_managers.clone(),
+            ..Seen::default()
+        };
     };
     let (docker_version, swarm) = match &facts.docker {
         Observed::Known(Docker::Running { version, swarm, .. }) => {
@@ -18,7 +23,10 @@ pub(super) fn seen(observed: &ObservedGuest) -> Seen {
         Observed::Known(Docker::Stopped) => ("stopped".to_owned(), String::new()),
         Observed::Unknown(_) => (String::new(), String::new()),
     };
+    let is_member = matches!(swarm.as_str(), "worker" | "manager");
+    let managers = desired.swarm.as_ref().filter(|_| is_member);
     Seen {
+        swarm_managers: managers.map_or_else(Vec::new, |swarm| swarm.managers.clone()),
         agent_version: facts.agent_version.clone(),
         docker_version,
         swarm,

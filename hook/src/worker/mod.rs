@@ -172,6 +172,13 @@ impl Worker {
         fail_point!("{vmid} {} taken", event.trigger);
         tracing::info!(vmid = vmid.get(), event = event.id, class = ?event.class(), "event");
         match intent(event.trigger, &event.class()) {
+            // It would undo what pre-stop has done. If the stop does not come about, the watch asks itself.
+            Intent::Reconcile { .. }
+                if event.trigger == Trigger::Reconcile && self.watches.stops(vmid) =>
+            {
+                let why = "the guest is being stopped".to_owned();
+                self.queue.finish(&event, &EventOutcome::Superseded(why))?;
+            }
             Intent::Reconcile { arrives } => {
                 // A request by Phoenix says nothing about the stop or the backup.
                 if event.trigger != Trigger::Reconcile {

@@ -85,6 +85,12 @@ impl Watches {
         self.0.values().any(|watch| watch.event.id == id)
     }
 
+    /// Whether the guest's stop is under way, as far as anybody knows.
+    pub fn stops(&self, vmid: Vmid) -> bool {
+        let watch = self.0.get(&vmid);
+        watch.is_some_and(|watch| watch.cause == Cause::Stop)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -149,6 +149,8 @@ impl Hardware {
     /// The power cut: no unmounting, no goodbye. Files stay for the next start.
     pub(super) fn kill(&self) -> Result<(), LabError> {
         let (init, outer) = (self.init(), self.outer());
+        // First the cable: else the dying processes close their connections, which no power cut does.
+        network::unplug(&self.machine.name);
         // The machine's pid 1 takes its whole pid namespace with it.
         if let Some(init) = init {
             init.kill()?;

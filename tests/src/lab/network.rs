@@ -20,7 +20,17 @@ pub(super) fn enter_new() -> Result<(), LabError> {
         .map_err(|errno| LabError::Control(format!("no network namespace: {errno}")))?;
     let address = format!("{GATEWAY}/24");
     ip(&["link", "set", "lo", "up"])?;
-    ip(&["link", "add", BRIDGE, "type", "bridge"])?;
+    // Without an address of its own the bridge takes one of its ports', another one when that machine goes, and then
+    // the others do not reach it until their neighbour entries are renewed.
+    ip(&[
+        "link",
+        "add",
+        BRIDGE,
+        "address",
+        "02:00:00:00:00:fe",
+        "type",
+        "bridge",
+    ])?;
     ip(&["address", "add", &address, "dev", BRIDGE])?;
     ip(&["link", "set", BRIDGE, "up"])?;
     // Bridged frames are not the packet filter's business; absent without br_netfilter.

@@ -11,9 +11,8 @@ use tokio::process::{Child, Command};
 use super::error::LabError;
 use super::http::HttpRequest;
 use super::layout::Layout;
-use super::run::Run;
 use super::spec::GATEWAY;
-use super::{cache, host};
+use super::unpacked;
 
 /// Where images of the lab are pulled from.
 pub const REGISTRY: &str = "192.168.77.254:5000";
@@ -23,29 +22,7 @@ pub const REGISTRY: &str = "192.168.77.254:5000";
 /// # Errors
 /// apt could not fetch the package.
 pub fn registry_program() -> Result<PathBuf, LabError> {
-    let inside = Path::new("usr/bin/docker-registry");
-    let folder = cache::entry("registry-1", |entry| entry.join(inside).is_file(), fetch)?;
-    Ok(folder.join(inside))
-}
-
-fn fetch(folder: &Path) -> Result<(), LabError> {
-    let download = || {
-        let fetch = "cd \"$1\" && apt-get -qq -o APT::Sandbox::User=root download docker-registry";
-        Run::new(["sh", "-c", fetch, "sh"])
-            .arg(folder)
-            .deadline(Duration::from_mins(5))
-            .ok()
-    };
-    if download().is_err() {
-        // No package lists yet, or older ones.
-        host::apt_update()?;
-        download()?;
-    }
-    let unpack = "cd \"$1\" && dpkg -x docker-registry_*.deb . && rm docker-registry_*.deb";
-    Run::new(["sh", "-c", unpack, "sh"])
-        .arg(folder)
-        .ok()
-        .map(drop)
+    unpacked::program("registry-1", "docker-registry", "usr/bin/docker-registry")
 }
 
 /// Starts it on the bridge, with a store of its own; from inside the lab's network.

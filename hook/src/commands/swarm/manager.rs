@@ -134,6 +134,7 @@ mod tests {
                 .map(|(number, state)| (vmid(number), state))
                 .collect::<BTreeMap<_, _>>(),
             view: via.map_or(Observed::unknown("guest 1001: no leader"), view),
+            owner: None,
         }
     }
 

@@ -92,6 +92,7 @@ fn healthy() -> Seen {
         managers: ObservedSwarm {
             managers: BTreeMap::from([(vmid(1001), Observed::Known(Some(manager())))]),
             view: Observed::Known((vmid(1001), view)),
+            owner: None,
         },
         stacks: Observed::Known(SwarmStacks {
             stacks: BTreeMap::from([

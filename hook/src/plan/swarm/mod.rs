@@ -3,12 +3,14 @@
 //! The engine of a removed worker goes on saying `active`, so the verdict is the manager's node list
 //! (measured on Docker 20.10 and 26.1).
 
+pub mod drain;
+mod identity;
 mod node;
 mod start;
 
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Docker, Facts, Membership, SwarmRole, SwarmView};
+use phoenix_common::wire::{Docker, Facts, Membership, SwarmRemains, SwarmView};
 
 use super::action::Action;
 use super::desired::{Desired, SwarmDesired};
@@ -30,7 +32,12 @@ pub fn plan(desired: &Desired, observed: &ObservedGuest, facts: &Facts, plan: &m
         );
         return false;
     };
-    let Observed::Known(Docker::Running { swarm: own, .. }) = &facts.docker else {
+    let Observed::Known(Docker::Running {
+        swarm: own,
+        remains,
+        ..
+    }) = &facts.docker
+    else {
         return false;
     };
     let step = Step {
@@ -38,6 +45,7 @@ pub fn plan(desired: &Desired, observed: &ObservedGuest, facts: &Facts, plan: &m
         wanted,
         seen,
         own,
+        remains,
         facts,
     };
     step.plan(plan)
@@ -51,6 +59,7 @@ struct Step<'plan> {
     wanted: &'plan SwarmDesired,
     seen: &'plan ObservedSwarm,
     own: &'plan Membership,
+    remains: &'plan SwarmRemains,
     facts: &'plan Facts,
 }
 
@@ -96,13 +105,8 @@ impl Step<'_> {
                 self.join(via, view, plan);
                 return false;
             }
-            // A worker's join looks for itself whether its engine only needs a moment. A manager may be without
-            // quorum, and then what it holds is all there is.
             Membership::Pending => {
-                match self.wanted.role {
-                    SwarmRole::Worker => self.join(via, view, plan),
-                    SwarmRole::Manager => wait(plan, None, PENDING),
-                }
+                self.pending(via, view, plan);
                 return false;
             }
             Membership::Locked => {
@@ -114,7 +118,7 @@ impl Step<'_> {
                 return false;
             }
             Membership::Error { message } => {
-                wait(plan, None, message);
+                self.broken(message, view, plan);
                 return false;
             }
         };
@@ -122,6 +126,10 @@ impl Step<'_> {
             self.unknown_node(via, view, plan);
             return false;
         };
+        if !self.is_its_own(node, plan) {
+            return false;
+        }
+        self.notice_copies(node, plan);
         self.remove_own_dead_entries(via, view, Some(&node.id), plan);
         self.update_node(via, view, node, plan);
         if node.state != "ready" && plan.actions.is_empty() {
@@ -157,27 +165,6 @@ impl Step<'_> {
             managers,
             advertise_address: address.to_string(),
         });
-    }
-
-    /// The engine says that it is a member, the cluster does not know its node. A worker of this very cluster, or of
-    /// one that a manager of ours had before it was rebuilt, starts anew; anything else is not ours to end.
-    fn unknown_node(&self, via: Vmid, view: &SwarmView, plan: &mut Plan) {
-        let Membership::Worker {
-            remote_managers, ..
-        } = self.own
-        else {
-            return self.block_foreign(via, plan);
-        };
-        let ours = |address: &String| {
-            view.nodes
-                .iter()
-                .any(|node| node.manager_address == *address)
-        };
-        if remote_managers.is_empty() || remote_managers.iter().any(ours) {
-            self.leave(plan, "the cluster does not know its node any more");
-        } else {
-            self.block_foreign(via, plan);
-        }
     }
 
     fn block_foreign(&self, via: Vmid, plan: &mut Plan) {

@@ -1,15 +1,18 @@
 //! The guest's own node in the cluster: its labels, its role, and what earlier lives left behind.
 
+use std::collections::BTreeMap;
+
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{SwarmNode, SwarmNodeUpdate, SwarmRole, SwarmView};
 
-use super::Step;
+use super::{Step, drain};
 use crate::plan::Plan;
 use crate::plan::action::Action;
-use crate::plan::desired::{MANAGED_LABEL, VMID_LABEL};
+use crate::plan::desired::{DRAINED_LABEL, MANAGED_LABEL, VMID_LABEL};
 
 impl Step<'_> {
-    /// Entries of earlier lives of this guest: they carry its vmid, are down and are not its node now.
+    /// Entries of earlier lives of this guest that are down and not its node now. A manager's is demoted first: the next
+    /// look finds a worker.
     pub(super) fn remove_own_dead_entries(
         &self,
         via: Vmid,
@@ -17,19 +20,41 @@ impl Step<'_> {
         own: Option<&str>,
         plan: &mut Plan,
     ) {
-        let vmid = self.vmid.to_string();
         for node in &view.nodes {
-            let ours = node.labels.get(VMID_LABEL) == Some(&vmid);
-            let dead = node.state == "down" && node.role == SwarmRole::Worker;
-            if ours && dead && own != Some(node.id.as_str()) {
+            let is_now = own == Some(node.id.as_str());
+            if is_now || node.state != "down" || !self.was_ours(node) {
+                continue;
+            }
+            if node.role == SwarmRole::Worker {
                 plan.actions.push(Action::SwarmRemoveNode {
                     via,
                     swarm: self.wanted.name.clone(),
                     node_id: node.id.clone(),
                     hostname: node.hostname.clone(),
                 });
+            } else if node.reachability != "reachable" && keeps_quorum(view, node) {
+                plan.actions.push(Action::SwarmUpdateNode {
+                    via,
+                    swarm: self.wanted.name.clone(),
+                    update: SwarmNodeUpdate {
+                        node_id: node.id.clone(),
+                        set_labels: BTreeMap::new(),
+                        remove_labels: Vec::new(),
+                        role: Some(SwarmRole::Worker),
+                        availability: None,
+                    },
+                });
             }
         }
+    }
+
+    /// By its label; an entry that never got one by name and address together.
+    fn was_ours(&self, node: &SwarmNode) -> bool {
+        if let Some(label) = node.labels.get(VMID_LABEL) {
+            return *label == self.vmid.to_string();
+        }
+        let address = self.wanted.address.map(|address| address.to_string());
+        node.hostname == self.facts.hostname && Some(&node.address) == address.as_ref()
     }
 
     pub(super) fn update_node(
@@ -49,7 +74,7 @@ impl Step<'_> {
         let managed = node.labels.get(MANAGED_LABEL).map_or("", String::as_str);
         let remove_labels: Vec<String> = managed
             .split(',')
-            .chain([MANAGED_LABEL])
+            .chain([MANAGED_LABEL, DRAINED_LABEL])
             .filter(dropped)
             .map(str::to_owned)
             .collect();
@@ -64,7 +89,7 @@ impl Step<'_> {
                     set_labels: labels,
                     remove_labels,
                     role,
-                    availability: None,
+                    availability: drain::undone(node),
                 },
             });
         }
@@ -80,17 +105,7 @@ impl Step<'_> {
         if node.role == self.wanted.role {
             return None;
         }
-        let managers = view
-            .nodes
-            .iter()
-            .filter(|other| other.role == SwarmRole::Manager);
-        let reachable = managers
-            .clone()
-            .filter(|other| other.reachability == "reachable")
-            .count();
-        let after = managers.count().saturating_sub(1);
-        let keeps_quorum = after > 0 && reachable.saturating_sub(1) * 2 > after;
-        if self.wanted.role == SwarmRole::Worker && !keeps_quorum {
+        if self.wanted.role == SwarmRole::Worker && !keeps_quorum(view, node) {
             self.block(
                 plan,
                 "demoting this manager would cost the Swarm its quorum",
@@ -100,4 +115,18 @@ impl Step<'_> {
         }
         Some(self.wanted.role)
     }
+}
+
+/// Whether the managers that answer are enough once the node is no manager any more.
+fn keeps_quorum(view: &SwarmView, demoted: &SwarmNode) -> bool {
+    let others = view
+        .nodes
+        .iter()
+        .filter(|other| other.role == SwarmRole::Manager && other.id != demoted.id);
+    let reachable = others
+        .clone()
+        .filter(|other| other.reachability == "reachable")
+        .count();
+    let after = others.count();
+    after > 0 && reachable * 2 > after
 }

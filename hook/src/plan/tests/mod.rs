@@ -1,5 +1,7 @@
 //! Scenarios of the planner: what is declared, what is seen, what the plan says.
 
+mod drain;
+mod identity;
 mod swarm;
 
 use std::collections::BTreeMap;
@@ -9,7 +11,7 @@ use phoenix_common::spec::{DockerSpec, GuestSpec};
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{
     Availability, Change, ChangeVerb, CloudInit, Docker, Facts, GuestPlan, Membership, RunningJob,
-    SwarmNode, SwarmRole, SwarmView,
+    SwarmNode, SwarmRemains, SwarmRole, SwarmView,
 };
 
 use super::Blocked;
@@ -64,9 +66,29 @@ fn facts(membership: Membership) -> Facts {
             version: "26.1.5".to_owned(),
             api_version: "1.45".to_owned(),
             engine_id: "e".to_owned(),
+            remains: remains(&membership),
             swarm: membership,
         }),
         running_jobs: Vec::new(),
+    }
+}
+
+fn remains(membership: &Membership) -> SwarmRemains {
+    match membership {
+        Membership::Worker {
+            node_id,
+            remote_managers,
+            ..
+        } => SwarmRemains {
+            node_id: node_id.clone(),
+            remote_managers: remote_managers.clone(),
+            only_worker: true,
+        },
+        Membership::Manager { node_id, .. } => SwarmRemains {
+            node_id: node_id.clone(),
+            ..SwarmRemains::default()
+        },
+        _ => SwarmRemains::default(),
     }
 }
 
@@ -136,6 +158,7 @@ fn observed(own: Membership, managers: &[(u32, Observed<Option<Membership>>)]) -
         swarm: Some(ObservedSwarm {
             managers,
             view: Observed::unknown("no manager is in a cluster"),
+            owner: None,
         }),
         stacks: BTreeMap::new(),
     }
