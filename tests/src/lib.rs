@@ -6,3 +6,4 @@ pub mod doubles;
 pub mod estate;
 pub mod fakepve;
 pub mod lab;
+pub mod trio;

@@ -2,81 +2,37 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a test program: its panic is its report"
+    clippy::print_stdout,
+    reason = "a test program: its panic is its report, and it prints a comparison"
 )]
 
-use std::time::{Duration, Instant};
+use std::ops::Deref;
+use std::time::Duration;
 
-use phoenix_tests::estate::Estate;
-use phoenix_tests::lab::{GuestSpec, Lab, LabSpec, Load, Nginx, NodeSpec, Report, Suite, packages};
+use phoenix_tests::lab::{Load, Nginx, Report};
+use phoenix_tests::trio::{IMAGE, LIMIT, Trio};
 use serde_json::{Value, json};
 
-const LIMIT: Duration = Duration::from_mins(3);
-const IMAGE: &str = "phoenix-demo/web:1";
-
 /// Answers after 0.3 s with the host's name, and ends what it has begun on SIGTERM.
-const SERVE: &str = r#"mkdir -p /www/cgi-bin; printf '#!/bin/sh\nsleep 0.3\necho\nhostname\n' >/www/cgi-bin/slow
-chmod 755 /www/cgi-bin/slow; httpd -f -p 80 -h /www & trap 'kill $!; sleep 1; exit 0' TERM; wait $!"#;
+const SERVE: &str = r"mkdir -p /www/cgi-bin; printf '#!/bin/sh\nsleep 0.3\necho\nhostname\n' >/www/cgi-bin/slow
+chmod 755 /www/cgi-bin/slow; httpd -f -p 80 -h /www & trap 'kill $!; sleep 1; exit 0' TERM; wait $!";
 
-struct Case {
-    estate: Estate,
+struct Case(Trio);
+
+impl Deref for Case {
+    type Target = Trio;
+
+    fn deref(&self) -> &Trio {
+        &self.0
+    }
 }
 
 impl Case {
-    fn up() -> Option<Self> {
-        let package = packages("phoenix-hook").pop().unwrap();
-        let guest = |vmid, suite| GuestSpec::new(vmid, suite).stopped().hooked();
-        let spec = LabSpec::new()
-            .guest_with(guest(1001, Suite::Bookworm))
-            .guest_with(guest(1002, Suite::Trixie))
-            .guest_with(guest(1003, Suite::Bookworm))
-            .image(IMAGE)
-            .node(NodeSpec::new().package(package));
-        let case = Self {
-            estate: Estate(Lab::for_test(&spec)?),
-        };
-        let entry = |vmid: u32, role: &str| {
-            let ip = format!("192.168.77.{}/24", vmid - 990);
-            json!({"vmid": vmid, "name": format!("vm{vmid}"), "features": ["docker"],
-                "network_config": {"ip": ip, "gw": "192.168.77.254"}, "swarm_role": role})
-        };
-        let guests = json!([
-            entry(1001, "manager"),
-            entry(1002, "worker"),
-            entry(1003, "worker")
-        ]);
-        case.write("/etc/phoenix/phoenix_vm_configs.json", &guests);
-        for vmid in [1001, 1002, 1003] {
-            case.estate.start(vmid).unwrap();
-        }
-        case.estate.wait_converged(LIMIT, |_| {}).unwrap();
-        Some(case)
-    }
-
-    fn write(&self, path: &str, content: &Value) {
-        let node = self.estate.0.node();
-        node.write(path, content.to_string(), 0o644).unwrap();
-    }
-
-    fn manager(&self, script: &str) -> String {
-        let said = self.estate.0.guest(1001).sh(script).unwrap();
-        said.trim().to_owned()
-    }
-
     /// Availability and mark of a guest's node.
     fn node_state(&self, vmid: u32) -> String {
         let format = "{{.Spec.Availability}} {{index .Spec.Labels \"phoenix.drained\"}}";
         let said = self.manager(&format!("docker node inspect vm{vmid} --format '{format}'"));
         said.trim().to_owned()
-    }
-
-    fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let begin = Instant::now();
-        while !is_so() {
-            let status = || self.manager("docker node ls; docker service ps web");
-            assert!(begin.elapsed() < LIMIT, "{what}: {}", status());
-            std::thread::sleep(Duration::from_millis(300));
-        }
     }
 
     fn replicas_are_up(&self) {
@@ -87,7 +43,7 @@ impl Case {
     }
 
     fn qm(&self, words: &str) -> String {
-        let ran = self.estate.0.node().qm(words).unwrap();
+        let ran = self.0.0.0.node().qm(words).unwrap();
         assert!(ran.success(), "qm {words}: {}{}", ran.stdout, ran.stderr);
         ran.stdout + &ran.stderr
     }
@@ -95,7 +51,7 @@ impl Case {
     /// What the load saw while guest 1002 was stopped, and what the stop's task said.
     fn stop_under_load(&self) -> (Report, String) {
         let url = format!("{}/cgi-bin/slow", Nginx::address());
-        let load = Load::start(&self.estate.0, &url, 4).unwrap();
+        let load = Load::start(&self.0.0.0, &url, 4).unwrap();
         std::thread::sleep(Duration::from_secs(2));
         let said = self.qm("stop 1002");
         std::thread::sleep(Duration::from_secs(7));
@@ -103,14 +59,16 @@ impl Case {
     }
 
     fn comes_back(&self, vmid: u32) {
-        self.estate.start(vmid).unwrap();
-        self.estate.wait_converged(LIMIT, |_| {}).unwrap();
+        self.0.0.start(vmid).unwrap();
+        self.converges();
     }
 }
 
 #[test]
 fn a_stop_moves_the_tasks_first_and_a_start_brings_them_back() {
-    let Some(case) = Case::up() else { return };
+    let Some(case) = Trio::for_test().unwrap().map(Case) else {
+        return;
+    };
     case.manager(&format!(
         "docker service create --quiet --detach --name web --replicas 2 --replicas-max-per-node 1 \
          --constraint node.role==worker --endpoint-mode dnsrr --stop-grace-period 10s --hostname '{{{{.Node.Hostname}}}}' \
@@ -124,10 +82,7 @@ fn a_stop_moves_the_tasks_first_and_a_start_brings_them_back() {
 }
 
 fn no_request_fails(case: &Case) {
-    let nginx = Nginx::start(
-        &case.estate.0,
-        &["192.168.77.12:8090", "192.168.77.13:8090"],
-    );
+    let nginx = Nginx::start(&case.0.0.0, &["192.168.77.12:8090", "192.168.77.13:8090"]);
     let _nginx = nginx.unwrap();
     let (drained, said) = case.stop_under_load();
     assert!(said.contains("node vm1002 drained, 1 tasks"), "{said}");
@@ -137,10 +92,10 @@ fn no_request_fails(case: &Case) {
     case.replicas_are_up();
 
     let settings = "/etc/phoenix/phoenix_hypervisor_config.json";
-    case.write(settings, &json!({"drain_seconds": 0}));
+    case.write(settings, &json!({"drain_seconds": 0})).unwrap();
     let (undrained, said) = case.stop_under_load();
     assert!(!said.contains("drained"), "{said}");
-    case.write(settings, &json!({}));
+    case.write(settings, &json!({})).unwrap();
     case.comes_back(1002);
 
     println!("stop with Phoenix's drain:    {drained}");
@@ -169,11 +124,11 @@ fn the_operators_drain_stays(case: &Case) {
 fn a_stop_that_does_not_come_about_is_undone(case: &Case) {
     let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
     let is_young = uptime.split('.').next().unwrap().parse::<u64>().unwrap() < 15 * 60;
-    let guest = case.estate.0.guest(1002);
+    let guest = case.0.0.0.guest(1002);
     guest
         .sh("systemctl mask --runtime poweroff.target")
         .unwrap();
-    let node = case.estate.0.node();
+    let node = case.0.0.0.node();
     let ran = node.qm("shutdown 1002 --timeout 3").unwrap();
     let said = ran.stdout + &ran.stderr;
     assert!(ran.code != 0 && said.contains("vm1002 drained"), "{said}");
@@ -205,26 +160,26 @@ fn a_stop_that_does_not_come_about_is_undone(case: &Case) {
 
 /// `pve-guests.service` is stopped, as when the node shuts down: guest 1003 runs on another one.
 fn the_nodes_own_end_drains(case: &Case) {
-    let node = case.estate.0.node();
+    let node = case.0.0.0.node();
     let list = node.read("/etc/pve/.vmlist").unwrap();
     let mut list: Value = serde_json::from_str(&list).unwrap();
     list["ids"]["1003"]["node"] = json!("pve2");
     node.sh("mkdir -p /etc/pve/nodes/pve2/qemu-server
         mv /etc/pve/nodes/pve1/qemu-server/1003.conf /etc/pve/nodes/pve2/qemu-server/")
         .unwrap();
-    case.write("/etc/pve/.vmlist", &list);
+    case.write("/etc/pve/.vmlist", &list).unwrap();
     let unit = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n\
         ExecStop=/usr/sbin/pvesh create /nodes/localhost/stopall\n";
     let place = "/etc/systemd/system/pve-guests.service";
     node.write(place, unit, 0o644).unwrap();
     // Only the tasks from here on are of interest.
-    node.sh("rm -rf /var/log/pve/tasks/?").unwrap();
+    node.sh("touch /root/before").unwrap();
     let said = node
         .command(&[
             "sh",
             "-c",
             "systemctl daemon-reload; systemctl start pve-guests; systemctl stop pve-guests
-            grep -rh '^phoenix: ' /var/log/pve/tasks | grep pre-stop: || true",
+            find /var/log/pve/tasks -type f -newer /root/before -exec grep -h '^phoenix: .*pre-stop: ' {} + || true",
         ])
         .unwrap()
         .deadline(LIMIT)

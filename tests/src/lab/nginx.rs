@@ -78,18 +78,14 @@ impl Drop for Nginx {
 
 fn text(folder: &Path, upstreams: &[&str]) -> String {
     let folder = folder.display();
-    let servers: String = upstreams
-        .iter()
-        .map(|upstream| format!("server {upstream}; "))
-        .collect();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
+    let servers = upstreams.join("; server ");
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("  {kind}_temp_path {folder}/{kind};\n"))
-        .collect();
+        .concat();
     format!(
         "daemon off;\nmaster_process off;\npid {folder}/pid;\nevents {{ worker_connections 512; }}\n\
          http {{\n  access_log off;\n{temporary}\
-         \u{20} upstream web {{ {servers}}}\n\
+         \u{20} upstream web {{ server {servers}; }}\n\
          \u{20} server {{\n    listen {};\n    location / {{\n      proxy_pass http://web;\n\
          \u{20}     proxy_connect_timeout 1s;\n      proxy_next_upstream error timeout;\n    }}\n  }}\n}}\n",
         Nginx::address()

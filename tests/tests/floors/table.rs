@@ -142,4 +142,5 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("tests", "estate", 3),
     on("tests", "fakepve", 2),
     on("tests", "lab", 2),
+    on("tests", "trio", 3),
 ];
