@@ -9,4 +9,5 @@ mod estate;
 mod faults;
 mod killed;
 mod node;
+mod rest;
 mod seed;

@@ -63,6 +63,8 @@ pub enum Refusal {
     NoQuorum,
     /// The token or user may not do it.
     Denied,
+    /// The server does not know the token.
+    NotAccepted,
     /// The node that owns the guest cannot be reached.
     NodeGone,
     /// The configuration was changed between reading and writing.
@@ -87,7 +89,9 @@ impl Refusal {
             ])
         {
             Self::NodeGone
-        } else if matches!(status, Some(401 | 403))
+        } else if status == Some(401) {
+            Self::NotAccepted
+        } else if status == Some(403)
             || says(&["Permission check failed", "only root can", "Only root may"])
         {
             Self::Denied
@@ -103,6 +107,9 @@ impl Refusal {
             }
             Self::Denied => {
                 " (the API token lacks a right: docs/usage/lifecycle.md lists what it needs)"
+            }
+            Self::NotAccepted => {
+                " (the server does not accept the API token in pve_api.token_file)"
             }
             Self::NodeGone => " (the node cannot be reached: see pvecm status)",
             Self::Locked | Self::Conflict | Self::Other => "",
@@ -165,7 +172,7 @@ mod tests {
                 "only root can set 'hookscript' config",
                 Refusal::Denied,
             ),
-            (Some(401), "invalid token value!", Refusal::Denied),
+            (Some(401), "invalid token value!", Refusal::NotAccepted),
             (
                 Some(500),
                 "checksum mismatch (file change by other user?)",
