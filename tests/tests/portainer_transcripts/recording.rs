@@ -31,7 +31,8 @@ pub(crate) struct Http {
     /// Its start, in seconds since the first request of the scenario.
     pub(crate) time: f64,
     pub(crate) request: String,
-    pub(crate) http_status: Option<u16>,
+    #[serde(rename = "http_status")]
+    pub(crate) status: Option<u16>,
     pub(crate) response_body: Option<String>,
     #[serde(default)]
     pub(crate) background: bool,
@@ -54,7 +55,8 @@ impl Http {
 /// Something done to the server, an agent or a guest.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Event {
-    pub(crate) event: String,
+    #[serde(rename = "event")]
+    pub(crate) text: String,
     #[serde(default)]
     pub(crate) op: String,
     #[serde(default)]
@@ -104,7 +106,7 @@ impl Recording {
         paths.sort();
         let read = |path: &std::path::PathBuf| {
             let parsed = serde_json::from_slice(&fs::read(path).unwrap());
-            parsed.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            parsed.unwrap_or_else(|error| unreadable(path, &error))
         };
         paths.iter().map(read).collect()
     }
@@ -134,4 +136,9 @@ impl Recording {
         }
         ordered
     }
+}
+
+#[expect(clippy::panic, reason = "a test program: its panic is its report")]
+fn unreadable(path: &Path, error: &serde_json::Error) -> ! {
+    panic!("{}: {error}", path.display())
 }

@@ -29,7 +29,7 @@ pub(crate) struct Replay<'a> {
     sightings: Sightings,
     /// On the double's clock, in seconds.
     now: f64,
-    waiting: Vec<(&'a Http, JoinHandle<Sent>)>,
+    waiting: Vec<(usize, &'a Http, JoinHandle<Sent>)>,
     tally: Tally,
 }
 
@@ -59,28 +59,22 @@ impl<'a> Replay<'a> {
                     if let Some(reason) = scope::unsent(&self.recording.name, http) {
                         *self.tally.skipped.entry(reason).or_default() += 1;
                     } else if http.background {
-                        self.begin(http);
+                        self.begin(*number, http);
                     } else {
                         self.send_and_compare(http);
                     }
                 }
                 Step::Event(event) => self.stage.carry_out(event),
-                Step::Docker(docker) => match scope::unseen(&self.recording.name, docker) {
-                    Some(reason) => *self.tally.skipped.entry(reason).or_default() += 1,
-                    None => {
-                        self.tally.compared += 1;
-                        let wrong = self.sightings.difference(docker, &self.stage.guests);
-                        self.report(&docker.label, wrong);
-                    }
-                },
+                Step::Docker(docker) => {
+                    self.tally.compared += 1;
+                    let wrong = self.sightings.difference(docker, &self.stage.guests);
+                    self.report(&docker.label, wrong);
+                }
                 Step::Note { text } => self.pass(text),
             }
             // A background step stands in the recording where its answer had come.
             let next = ordered.get(at + 1).map(|(number, _)| *number);
-            let is_beside =
-                next.is_some_and(|next| next < *number || is_background(self.recording, next));
-            let all_passed = self.waiting.is_empty() || !self.ran_beside(next);
-            if !is_beside && all_passed {
+            if next.is_none_or(|next| !self.runs_on(next)) {
                 self.join();
             }
         }
@@ -88,18 +82,11 @@ impl<'a> Replay<'a> {
         self.tally
     }
 
-    /// Whether the next step still runs beside what waits.
-    fn ran_beside(&self, next: Option<usize>) -> bool {
-        let Some(next) = next else {
-            return false;
-        };
-        let last = self.waiting.last().map(|(http, _)| *http as *const Http);
-        let mut steps = self.recording.steps.iter().enumerate();
-        let place = steps.find_map(|(number, step)| match step {
-            Step::Http(http) if Some(http as *const Http) == last => Some(number),
-            _ => None,
-        });
-        place.is_some_and(|place| next < place)
+    /// Whether what waits goes on beside the step `next`.
+    fn runs_on(&self, next: usize) -> bool {
+        let is_background =
+            matches!(&self.recording.steps[next], Step::Http(http) if http.background);
+        is_background || self.waiting.iter().any(|(number, ..)| next < *number)
     }
 
     /// A pause that the recorder made.
@@ -162,13 +149,13 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn begin(&mut self, http: &'a Http) {
+    fn begin(&mut self, number: usize, http: &'a Http) {
         self.advance(http);
         self.stage.set_deploy_time(slow_deployment(http));
         let client = self.client(http);
         let request = self.request(http);
         let sending = std::thread::spawn(move || client?.exchange(&request).ok());
-        self.waiting.push((http, sending));
+        self.waiting.push((number, http, sending));
         if slow_deployment(http).is_some() {
             // The others must find it going on.
             std::thread::sleep(Duration::from_millis(100));
@@ -181,8 +168,10 @@ impl<'a> Replay<'a> {
         if waiting.is_empty() {
             return;
         }
-        let (mut steps, answers): (Vec<&Http>, Vec<_>) = waiting.into_iter().unzip();
-        let mut answers: Vec<Sent> = answers.into_iter().map(|one| one.join().unwrap()).collect();
+        let (mut steps, mut answers): (Vec<&Http>, Vec<Sent>) = waiting
+            .into_iter()
+            .map(|(_, step, sending)| (step, sending.join().unwrap()))
+            .unzip();
         self.stage.set_deploy_time(None);
         let id = |body: &Value| body["Id"].as_i64();
         steps.sort_by_key(|step| id(&step.answer()));
@@ -191,7 +180,7 @@ impl<'a> Replay<'a> {
             id(&serde_json::from_slice(body.unwrap_or_default()).unwrap_or_default())
         });
         for (step, answer) in steps.into_iter().zip(answers) {
-            self.compare(step, answer);
+            self.compare(step, answer.as_ref());
         }
     }
 
@@ -211,22 +200,20 @@ impl<'a> Replay<'a> {
             std::thread::sleep(Duration::from_millis(10));
             answer = send(self);
         }
-        self.compare(http, answer);
+        self.compare(http, answer.as_ref());
     }
 
-    fn compare(&mut self, http: &Http, answer: Sent) {
+    fn compare(&mut self, http: &Http, answer: Option<&HttpAnswer>) {
         self.tally.compared += 1;
-        let text = answer
-            .as_ref()
-            .map(|answer| self.names.recorded(&answer.text()));
+        let text = answer.map(|answer| self.names.recorded(&answer.text()));
         if let Some(text) = &text {
             let body = serde_json::from_str(text).unwrap_or_default();
             self.names.learn(http, &body);
         }
         let recorded = http.response_body.as_deref().unwrap_or_default();
-        let real = answer.as_ref().map(|answer| answer.status);
+        let real = answer.map(|answer| answer.status);
         let real = real.zip(text.as_deref());
-        let wrong = compare::difference((http.http_status, recorded), real);
+        let wrong = compare::difference((http.status, recorded), real);
         self.report(&http.label, wrong);
     }
 
@@ -236,10 +223,6 @@ impl<'a> Replay<'a> {
             self.tally.wrong.push(format!("{place}: {label}: {wrong}"));
         }
     }
-}
-
-fn is_background(recording: &Recording, number: usize) -> bool {
-    matches!(&recording.steps[number], Step::Http(http) if http.background)
 }
 
 fn status_of(answer: &Sent) -> Option<i64> {

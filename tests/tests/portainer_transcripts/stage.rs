@@ -71,7 +71,7 @@ impl Stage {
                 }
                 agent.restart().unwrap();
             }
-            _ => self.by_hand(&event.event),
+            _ => self.by_hand(&event.text),
         }
     }
 
@@ -98,17 +98,17 @@ impl Stage {
 
     /// Starts the server as the event says; one whose password file is missing does not come up.
     fn start(&mut self, event: &Event) {
-        let version = event.event.strip_prefix("started as ");
+        let version = event.text.strip_prefix("started as ");
         let version = version.and_then(|rest| rest.split(' ').next());
         let version = version.unwrap_or(&self.version).to_owned();
         let password = event
             .server_flags
             .contains("--admin-password-file")
-            .then(|| password_of(&event.event));
+            .then(|| password_of(&event.text));
         if let (true, Some(double)) = (event.wipe, &mut self.double) {
             double.wipe().unwrap();
         }
-        if event.event.contains("does not exist") {
+        if event.text.contains("does not exist") {
             return;
         }
         let mut options = match &mut self.double {
@@ -121,17 +121,14 @@ impl Stage {
         options.version = ServerVersion::of(&version);
         options.admin_password = password;
         options.agent_secret = event.env.get("AGENT_SECRET").cloned();
-        match &mut self.double {
-            Some(double) => {
-                *double.options_mut() = options;
-                double.start_again().unwrap();
-            }
-            None => {
-                let double = PortainerDouble::with(options).unwrap();
-                double.freeze_time();
-                self.double = Some(double);
-            }
+        if let Some(double) = &mut self.double {
+            *double.options_mut() = options;
+            double.start_again().unwrap();
+            return;
         }
+        let double = PortainerDouble::with(options).unwrap();
+        double.freeze_time();
+        self.double = Some(double);
     }
 }
 
