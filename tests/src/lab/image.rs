@@ -1,4 +1,4 @@
-//! The lab's one Docker image, made here: a busybox web server that answers with its host's name
+//! Docker images made here. The first is a busybox web server that answers with its host's name
 //! and the text of `$VERSION`.
 
 use std::fs;
@@ -41,8 +41,18 @@ impl Image {
         let scratch = std::env::temp_dir();
         let folder = tempfile::tempdir().map_err(LabError::path("create a folder in", &scratch))?;
         fill(folder.path(), tree)?;
-        let archive = folder.path().join("layer.tar");
-        let root = folder.path().join("root");
+        let config = json!({
+            "Env": ["PATH=/bin", format!("VERSION={version}")],
+            "Cmd": ["/bin/serve"],
+            "WorkingDir": "/",
+        });
+        Self::pack(folder.path(), &config)
+    }
+
+    /// An image of one layer: the folder `root` in `folder`. `config`: what Docker shows as `Config`.
+    pub(super) fn pack(folder: &Path, config: &Value) -> Result<Self, LabError> {
+        let root = folder.join("root");
+        let archive = folder.join("layer.tar");
         // The same bytes every time, so the same digests.
         Run::new([
             "tar",
@@ -60,21 +70,17 @@ impl Image {
         .ok()?;
         let diff = fs::read(&archive).map_err(LabError::path("read", &archive))?;
         Run::new(["gzip", "-n", "-1"]).arg(&archive).ok()?;
-        let packed = folder.path().join("layer.tar.gz");
+        let packed = folder.join("layer.tar.gz");
         let layer = fs::read(&packed).map_err(LabError::path("read", &packed))?;
-        Ok(Self::new(layer, &sha256_hex(&diff), version))
+        Ok(Self::new(layer, &sha256_hex(&diff), config))
     }
 
-    fn new(layer: Vec<u8>, diff_id: &str, version: &str) -> Self {
+    fn new(layer: Vec<u8>, diff_id: &str, config: &Value) -> Self {
         let config = json!({
             "architecture": "amd64",
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
-            "config": {
-                "Env": ["PATH=/bin", format!("VERSION={version}")],
-                "Cmd": ["/bin/serve"],
-                "WorkingDir": "/",
-            },
+            "config": config,
             "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{diff_id}")]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "the lab"}],
         });

@@ -19,6 +19,7 @@ use super::exec::Inside;
 use super::image::Image;
 use super::layout::Layout;
 use super::machine::{Hardware, blocking, tear_down};
+use super::portainer_image::Part;
 use super::power::{PoweredMachine, QemuEnd};
 use super::process::Process;
 use super::spec::{GuestSpec, LabSpec, NODE_NAME};
@@ -167,7 +168,11 @@ impl Server {
             let tree = tree::tree(Suite::of_this_machine())?;
             for name in &images {
                 let version = name.rsplit_once(':').map_or("latest", |(_, tag)| tag);
-                Image::web(&tree, version)?.push(name)?;
+                let image = match Part::of(name) {
+                    Some(part) => part.image(version)?,
+                    None => Image::web(&tree, version)?,
+                };
+                image.push(name)?;
             }
             Ok(())
         })

@@ -15,6 +15,8 @@ use super::control::{Request, ask};
 use super::error::LabError;
 use super::layout::Layout;
 use super::machine::tear_down;
+use super::portainer_image::Part;
+use super::portainer_tools::portainer_tools;
 use super::process::Process;
 use super::serve::Record;
 use super::spec::LabSpec;
@@ -49,6 +51,13 @@ pub fn fill_cache(spec: &LabSpec) -> Result<(), LabError> {
     if !spec.images.is_empty() {
         tree::tree(super::suite::Suite::of_this_machine())?;
         registry::registry_program()?;
+        if spec
+            .images
+            .iter()
+            .any(|name| Part::of(name) == Some(Part::Server))
+        {
+            portainer_tools()?;
+        }
     }
     Ok(())
 }

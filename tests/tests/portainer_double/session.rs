@@ -17,12 +17,15 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn of(double: &PortainerDouble) -> Self {
-        let client = RawClient::new(&double.url()).unwrap();
-        let body = json!({"Username": "admin", "Password": ADMIN_PASSWORD});
+        Self::with(RawClient::new(&double.url()).unwrap(), ADMIN_PASSWORD)
+    }
+
+    pub(crate) fn with(client: RawClient, password: &str) -> Self {
+        let body = json!({"Username": "admin", "Password": password});
         let jwt = post(&client, "/api/auth", "", &body);
         let token = parsed(&jwt)["jwt"].as_str().unwrap().to_owned();
         let bearer = format!("Authorization: Bearer {token}");
-        let body = json!({"password": ADMIN_PASSWORD, "description": "tests"});
+        let body = json!({"password": password, "description": "tests"});
         let minted = post(&client, "/api/users/1/tokens", &bearer, &body);
         let key = parsed(&minted)["rawAPIKey"].as_str().unwrap().to_owned();
         Self { client, key }
@@ -68,8 +71,12 @@ impl Session {
     }
 
     pub(crate) fn create(&self, name: &str, endpoint: i64) -> HttpAnswer {
+        self.create_file(name, endpoint, FILE)
+    }
+
+    pub(crate) fn create_file(&self, name: &str, endpoint: i64, file: &str) -> HttpAnswer {
         let path = format!("/api/stacks/create/standalone/string?endpointId={endpoint}");
-        let body = json!({"Name": name, "StackFileContent": FILE, "Env": []});
+        let body = json!({"Name": name, "StackFileContent": file, "Env": []});
         self.call("POST", &path, &body)
     }
 

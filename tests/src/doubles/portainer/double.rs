@@ -135,7 +135,7 @@ impl PortainerDouble {
     /// As [`Self::start`].
     pub fn start_again(&mut self) -> Result<(), DoubleError> {
         self.running = None;
-        let identity = self.identity()?;
+        let identity = identity(&self.options)?;
         let https = listen::bind(&self.options.https)?;
         keep(&mut self.options.https, &https);
         let http = match &self.options.http {
@@ -175,36 +175,32 @@ impl PortainerDouble {
         fs::remove_dir_all(data).map_err(DoubleError::path("remove", data))?;
         fs::create_dir_all(data).map_err(DoubleError::path("create", data))
     }
+}
 
-    /// The certificate of the data folder; one that was given stays there, as in the real server.
-    fn identity(&self) -> Result<Identity, DoubleError> {
-        let folder = self.options.data.join("certs");
-        let stored = (folder.join("cert.pem"), folder.join("key.pem"));
-        let given = self.options.certificate.as_ref().unwrap_or(&stored);
-        let read = |path: &Path| fs::read_to_string(path).map_err(DoubleError::path("read", path));
-        let identity = if given.0.exists() && given.1.exists() {
-            Identity {
-                certificate_pem: read(&given.0)?,
-                key_pem: read(&given.1)?,
-            }
-        } else {
-            let host = self
-                .options
-                .https
-                .rsplit_once(':')
-                .map_or("", |(host, _)| host);
-            let host = if host.is_empty() { "0.0.0.0" } else { host };
-            Identity::self_signed(&["localhost".to_owned(), host.to_owned()])?
-        };
-        fs::create_dir_all(&folder).map_err(DoubleError::path("create", &folder))?;
-        for (path, text) in [
-            (&stored.0, &identity.certificate_pem),
-            (&stored.1, &identity.key_pem),
-        ] {
-            fs::write(path, text).map_err(DoubleError::path("write", path))?;
+/// The certificate of the data folder; one that was given stays there, as in the real server.
+pub(super) fn identity(options: &Options) -> Result<Identity, DoubleError> {
+    let folder = options.data.join("certs");
+    let stored = (folder.join("cert.pem"), folder.join("key.pem"));
+    let given = options.certificate.as_ref().unwrap_or(&stored);
+    let read = |path: &Path| fs::read_to_string(path).map_err(DoubleError::path("read", path));
+    let identity = if given.0.exists() && given.1.exists() {
+        Identity {
+            certificate_pem: read(&given.0)?,
+            key_pem: read(&given.1)?,
         }
-        Ok(identity)
+    } else {
+        let host = options.https.rsplit_once(':').map_or("", |(host, _)| host);
+        let host = if host.is_empty() { "0.0.0.0" } else { host };
+        Identity::self_signed(&["localhost".to_owned(), host.to_owned()])?
+    };
+    fs::create_dir_all(&folder).map_err(DoubleError::path("create", &folder))?;
+    for (path, text) in [
+        (&stored.0, &identity.certificate_pem),
+        (&stored.1, &identity.key_pem),
+    ] {
+        fs::write(path, text).map_err(DoubleError::path("write", path))?;
     }
+    Ok(identity)
 }
 
 /// Keeps a port that was chosen for us, for the next start.

@@ -25,6 +25,8 @@ pub enum DoubleError {
         path: PathBuf,
         source: serde_json::Error,
     },
+    #[error("no runtime")]
+    Runtime { source: std::io::Error },
     #[error("the double's thread ended")]
     Ended,
 }

@@ -1,9 +1,14 @@
 //! What a double was asked: the proof that nothing was written.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
+use serde::{Deserialize, Serialize};
+
 /// One request and its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
     pub method: String,
     /// With its query.
@@ -22,7 +27,11 @@ impl Recorded {
 
 /// The requests since the double was made, or since the last [`RequestLog::clear`].
 #[derive(Debug, Default)]
-pub struct RequestLog(Mutex<Vec<Recorded>>);
+pub struct RequestLog {
+    requests: Mutex<Vec<Recorded>>,
+    /// Where a double in a container keeps it instead.
+    file: Option<PathBuf>,
+}
 
 impl RequestLog {
     pub fn all(&self) -> Vec<Recorded> {
@@ -38,12 +47,32 @@ impl RequestLog {
         self.lock().clear();
     }
 
+    /// A log in a file, one JSON object a line.
+    pub(super) fn in_file(file: PathBuf) -> Self {
+        Self {
+            requests: Mutex::default(),
+            file: Some(file),
+        }
+    }
+
     pub(super) fn add(&self, recorded: Recorded) {
-        self.lock().push(recorded);
+        let Some(file) = &self.file else {
+            self.lock().push(recorded);
+            return;
+        };
+        let written = serde_json::to_string(&recorded)
+            .map_err(std::io::Error::from)
+            .and_then(|line| {
+                let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+                file.write_all((line + "\n").as_bytes())
+            });
+        if let Err(error) = written {
+            tracing::error!("{}: {error}", file.display());
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Recorded>> {
-        self.0
+        self.requests
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }

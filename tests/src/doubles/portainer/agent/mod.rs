@@ -127,3 +127,23 @@ impl AgentDouble {
         host.map_or_else(String::new, |(host, _)| host.to_owned())
     }
 }
+
+/// An agent program in front of a real Docker socket.
+///
+/// # Errors
+/// Docker does not answer there, or the address is taken.
+pub(super) async fn serve_socket(
+    address: &str,
+    socket: PathBuf,
+    secret: Option<String>,
+    version: String,
+) -> Result<(), DoubleError> {
+    let reached = tokio::net::UnixStream::connect(&socket).await;
+    reached.map_err(DoubleError::path("reach Docker at", &socket))?;
+    let listener = listen::bind(address)?;
+    let secret = secret.filter(|secret| !secret.is_empty());
+    let agent = Agent::new(Backend::Socket(socket), secret, version, Arc::default());
+    let acceptor = Identity::self_signed(&["localhost".to_owned()])?.acceptor()?;
+    listen::serve(listener, Some(acceptor), Arc::new(agent)).await;
+    Ok(())
+}
