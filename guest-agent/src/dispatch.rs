@@ -71,6 +71,9 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             let view = portainer::view(paths, &engine(paths).await?, &spec).await;
             view.map(Answer::Portainer).map_err(Failure::into_failure)
         }
+        RequestBody::MissingPaths { paths: sources } => Ok(Answer::MissingPaths(
+            stack::bind_folders::missing(paths.root(), &sources),
+        )),
         RequestBody::StackVolumes { namespace } => {
             let volumes = stack::volumes(&engine(paths).await?, &namespace).await;
             volumes

@@ -177,6 +177,7 @@ fn kind(body: &RequestBody) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm_token",
         RequestBody::PlanStack(_) => "plan_stack",
         RequestBody::StackStatus { .. } => "stack_status",
+        RequestBody::MissingPaths { .. } => "missing_paths",
         RequestBody::StackVolumes { .. } => "stack_volumes",
         RequestBody::SwarmStacks => "swarm_stacks",
         RequestBody::Portainer(_) => "portainer",

@@ -62,6 +62,10 @@ pub async fn run(
         Work::RemoveOrphans(project) => {
             end(portainer::remove_orphans(&engine(paths).await?, &project, progress).await)
         }
+        Work::MakeFolders { paths: folders } => {
+            let mut said = |said: Progress| progress.step(&said.step, &said.message);
+            stack::bind_folders::make_as_work(paths.root(), &folders, &mut said)
+        }
         Work::RemoveStackVolumes {
             namespace,
             wait_seconds,

@@ -21,7 +21,9 @@ pub use response::{
     AgentFailure, Answer, Change, ChangeVerb, FailureKind, FieldChange, GuestPlan, Outcome,
     Response,
 };
-pub use stack::{ServiceStatus, StackPlan, StackStatus, StackVolumes, SwarmStacks};
+pub use stack::{
+    BindNode, BindSource, ServiceStatus, StackPlan, StackStatus, StackVolumes, SwarmStacks,
+};
 pub use swarm::{Availability, NodeTasks, SwarmNode, SwarmRole, SwarmView};
 pub use work::{SwarmInit, SwarmJoin, SwarmNodeUpdate, Work};
 

@@ -34,6 +34,10 @@ pub enum RequestBody {
     StackStatus {
         namespace: String,
     },
+    /// Which of these absolute paths are not there on this node; to any node.
+    MissingPaths {
+        paths: Vec<String>,
+    },
     /// The volumes of a stack on this node; to any node.
     StackVolumes {
         namespace: String,

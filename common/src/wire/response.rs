@@ -35,6 +35,7 @@ pub enum Answer {
     SwarmToken(#[serde(with = "crate::secret::exposed")] Secret),
     PlanStack(StackPlan),
     StackStatus(StackStatus),
+    MissingPaths(Vec<String>),
     StackVolumes(StackVolumes),
     SwarmStacks(SwarmStacks),
     Portainer(PortainerView),

@@ -33,6 +33,10 @@ pub enum Work {
     ApplyPortainer(Box<PortainerSpec>),
     PullImages(PullImages),
     RemoveOrphans(RemoveOrphans),
+    /// Makes folders that services bind and that are missing on this node, 0755 and root's.
+    MakeFolders {
+        paths: Vec<String>,
+    },
     /// Removes the volumes of a stack on this node, data and all, once no container holds them.
     RemoveStackVolumes {
         namespace: String,

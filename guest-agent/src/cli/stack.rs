@@ -211,7 +211,7 @@ async fn done(paths: &Paths, verb: StackVerb, json: bool) -> Result<u8, Ended> {
             on_failure,
             wait,
         } => {
-            let mut local = stack_input::read(&files)?;
+            let mut local = stack_input::read(paths, &files)?;
             local.spec.on_failure = on_failure.into();
             local.spec.wait_seconds = wait;
             let engine = engine(paths).await?;
@@ -220,7 +220,7 @@ async fn done(paths: &Paths, verb: StackVerb, json: bool) -> Result<u8, Ended> {
             Ok(0)
         }
         StackVerb::Plan { files } => {
-            let local = stack_input::read(&files)?;
+            let local = stack_input::read(paths, &files)?;
             let plan = stack::plan_local(&engine(paths).await?, &local).await?;
             show::plan(&plan, json);
             Ok(if plan.changes.is_empty() {

@@ -9,6 +9,7 @@ use phoenix_common::secret::Secret;
 use phoenix_common::spec::{ComposeText, OnFailure, PlacementSpec, StackSpec};
 
 use super::stack::Files;
+use crate::paths::Paths;
 use crate::stack::{LocalStack, input};
 
 /// Largest compose or env file read, in bytes.
@@ -40,7 +41,7 @@ pub(super) enum InputError {
     DockerHost { named: String },
 }
 
-pub(super) fn read(files: &Files) -> Result<LocalStack, InputError> {
+pub(super) fn read(paths: &Paths, files: &Files) -> Result<LocalStack, InputError> {
     let mut compose = Vec::new();
     for path in &files.compose {
         compose.push(compose_text(path)?);
@@ -93,6 +94,7 @@ pub(super) fn read(files: &Files) -> Result<LocalStack, InputError> {
         compose,
         reader: read_content,
         hidden,
+        root: paths.root().to_owned(),
     })
 }
 

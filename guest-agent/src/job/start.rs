@@ -77,6 +77,7 @@ pub fn kind(work: &Work) -> &'static str {
         Work::ApplyPortainer(_) => "apply_portainer",
         Work::PullImages(_) => "pull_images",
         Work::RemoveOrphans(_) => "remove_orphans",
+        Work::MakeFolders { .. } => "make_folders",
         Work::RemoveStackVolumes { .. } => "remove_stack_volumes",
     }
 }

@@ -1,11 +1,12 @@
 //! Plan and deploy against a live engine.
 
+use std::path::Path;
 use std::time::Duration;
 
 use phoenix_common::retry::Backoff;
 use phoenix_common::spec::{Compat, OnFailure, StackSpec};
 use phoenix_common::untrusted::Untrusted;
-use phoenix_common::wire::{Progress, StackPlan, WorkReport};
+use phoenix_common::wire::{BindSource, Progress, StackPlan, WorkReport};
 
 use super::apply::{Applied, Writer};
 use super::compose::Outcome;
@@ -15,7 +16,7 @@ use super::input::LocalStack;
 use super::live::Live;
 use super::names::Namespace;
 use super::planner::{Planned, Policy};
-use super::{converge, input, planner, resolve, rollback, snapshot, status};
+use super::{binds, converge, input, planner, resolve, rollback, snapshot, status};
 use crate::docker::engine::Engine;
 
 /// How often a plan is made anew because others wrote in between.
@@ -72,6 +73,8 @@ struct Run<'run> {
     namespace: Namespace,
     outcome: Outcome,
     policy: Policy,
+    /// For a deploy by hand: where this node's file system starts.
+    root: Option<&'run Path>,
 }
 
 impl<'run> Run<'run> {
@@ -82,6 +85,7 @@ impl<'run> Run<'run> {
             spec,
             namespace: Namespace::new(&spec.namespace),
             outcome,
+            root: None,
             policy: Policy {
                 like_docker: false,
                 prune: spec.compat == Compat::Extended,
@@ -94,14 +98,35 @@ impl<'run> Run<'run> {
 
     fn local(engine: &'run Engine, local: &'run LocalStack) -> Result<Self, StackError> {
         let outcome = input::local_outcome(local)?;
-        Ok(Self::new(engine, &local.spec, outcome, local.mask()))
+        Ok(Self {
+            root: Some(&local.root),
+            ..Self::new(engine, &local.spec, outcome, local.mask())
+        })
+    }
+
+    async fn binds(&self) -> Result<Vec<BindSource>, StackError> {
+        let of = (self.spec.compat, self.namespace.name());
+        binds::sources(self.engine, &self.outcome.stack, of).await
+    }
+
+    /// Folders that a deploy by hand makes.
+    async fn folders(&self, sources: &[BindSource]) -> Result<Vec<String>, StackError> {
+        match self.root {
+            Some(root) => {
+                binds::to_make_here(self.engine, root, (sources, self.namespace.name())).await
+            }
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn plan(&self) -> Result<StackPlan, StackError> {
         snapshot::check_manager(self.engine, &self.namespace).await?;
+        let binds = self.binds().await?;
+        let folders = self.folders(&binds).await?;
         let (planned, _, warnings) = self.look().await?;
         let steps = planned.steps.into_iter().chain(planned.cleanup);
-        let changes: Vec<_> = steps.map(|step| step.change).collect();
+        let mut changes: Vec<_> = binds::changes(&folders).collect();
+        changes.extend(steps.map(|step| step.change));
         let not_running = if changes.is_empty() {
             status::not_running(self.engine, self.namespace.name()).await?
         } else {
@@ -111,13 +136,24 @@ impl<'run> Run<'run> {
             changes,
             warnings,
             not_running,
+            binds,
         })
     }
 
     async fn deploy(&self, progress: &mut dyn FnMut(Progress)) -> Result<WorkReport, StackError> {
         let spec = self.spec;
         snapshot::check_manager(self.engine, &self.namespace).await?;
+        let mut made = Vec::new();
+        if let Some(root) = self.root {
+            let folders = self.folders(&self.binds().await?).await?;
+            // A refusal of the engine comes before the first write of any kind.
+            if !folders.is_empty() {
+                self.look().await?;
+            }
+            made = binds::make(root, &folders, self.namespace.name(), progress)?;
+        }
         let mut writer = Writer::new(self.engine, progress, (&self.namespace, spec.wait_seconds));
+        writer.changes = made;
         let mut before = None;
         let Err(failure) = self.rounds(&mut writer, &mut before).await else {
             return Ok(WorkReport {

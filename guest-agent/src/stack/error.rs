@@ -6,6 +6,7 @@ use phoenix_common::log::Chain;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{AgentFailure, FailureKind};
 
+use super::bind_folders::BindError;
 use super::diff::Mask;
 use super::fault::{Fault, Problem, Problems};
 use super::planner::Refusal;
@@ -78,6 +79,8 @@ pub enum StackError {
         subjects: Vec<String>,
         reasons: Vec<String>,
     },
+    #[error("stack {stack} binds a folder that is missing")]
+    Folder { stack: String, source: BindError },
     #[error("in time stack {stack} did not come so far: {}", Untrusted(text))]
     DependencyEnded { stack: String, text: String },
     #[error("after {seconds} s there is still {} of stack {stack}", Untrusted(&left.join(", ")))]
@@ -124,6 +127,7 @@ impl StackError {
                 mask_boxed(source, mask);
             }
             Self::Refused { .. }
+            | Self::Folder { .. }
             | Self::NotManager
             | Self::Contended { .. }
             | Self::NotRemoved { .. } => {}
@@ -175,6 +179,7 @@ impl Failure for StackError {
             Self::Contended { .. } | Self::WaitEnded { .. } | Self::DependencyEnded { .. } => {
                 FailureKind::Retryable
             }
+            Self::Folder { source, .. } => source.kind(),
             Self::NotManager
             | Self::NotRunning { .. }
             | Self::NotRemoved { .. }

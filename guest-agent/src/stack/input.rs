@@ -1,6 +1,7 @@
 //! From the desired state the hypervisor sent to what the engine shall hold.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use phoenix_common::secret::Secret;
@@ -43,6 +44,8 @@ pub struct LocalStack {
     pub reader: Reader,
     /// Values that no plan may show.
     pub hidden: Vec<Secret>,
+    /// Where this machine's file system starts, for the folders that services bind.
+    pub root: PathBuf,
 }
 
 impl LocalStack {

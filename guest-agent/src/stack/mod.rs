@@ -6,12 +6,15 @@
 //! ([`snapshot`], [`tasks`]), writes ([`apply`]) and waits ([`converge`]).
 
 pub mod apply;
+pub mod bind_folders;
+mod binds;
 pub mod compose;
 pub mod converge;
 pub mod convert;
 pub mod dependency;
 pub mod deploy;
 pub mod diff;
+pub mod eligible;
 pub mod error;
 pub mod fault;
 pub mod files;

@@ -20,6 +20,8 @@ pub struct FakeSwarm {
     pub volumes: Vec<Value>,
     /// Names of those a container holds.
     pub held_volumes: BTreeSet<String>,
+    /// Without the second node.
+    pub is_alone: bool,
     made: u64,
 }
 
@@ -46,10 +48,9 @@ impl FakeSwarm {
             .collect();
         let ok = |value: Value| Says::Json(200, value);
         match words[..] {
-            ["GET", "info"] => ok(json!({"Swarm": {"ControlAvailable": true}})),
+            ["GET", "info"] => ok(json!({"Swarm": {"ControlAvailable": true, "NodeID": "n1"}})),
             ["GET", "containers", "json"] => ok(json!([])),
-            ["GET", "nodes"] => ok(json!([{"ID": "n2", "Description": {"Hostname": "two"},
-                "Status": {"State": "down"}}])),
+            ["GET", "nodes"] => ok(json!(self.nodes())),
             ["GET", "tasks"] => ok(json!(self.all_tasks())),
             ["GET", "volumes"] => ok(json!({"Volumes": self.volumes})),
             ["DELETE", "volumes", name] if self.held_volumes.contains(name) => {
@@ -89,6 +90,18 @@ impl FakeSwarm {
         self.add(kind, spec.clone());
         let made = id_of(self.objects[kind].last().unwrap()).to_owned();
         Says::Json(201, json!({"ID": made, "Id": made}))
+    }
+
+    fn nodes(&self) -> Vec<Value> {
+        let two = json!({"ID": "n2", "Description": {"Hostname": "two"}, "Status": {"State": "down"},
+            "Spec": {"Labels": {"phoenix.vmid": "1002"}}});
+        let one =
+            json!({"ID": "n1", "Description": {"Hostname": "one"}, "Status": {"State": "ready"}});
+        if self.is_alone {
+            vec![one]
+        } else {
+            vec![one, two]
+        }
     }
 
     /// In swarmkit's order: contents of configs and secrets are compared before versions.

@@ -42,6 +42,7 @@ fn question(body: &RequestBody) -> &'static str {
         RequestBody::SwarmToken(_) => "swarm token",
         RequestBody::PlanStack(_) => "plan stack",
         RequestBody::StackStatus { .. } => "stack status",
+        RequestBody::MissingPaths { .. } => "missing paths",
         RequestBody::StackVolumes { .. } => "stack volumes",
         RequestBody::SwarmStacks => "swarm stacks",
         RequestBody::Portainer(_) => "portainer",

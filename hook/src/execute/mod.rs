@@ -15,7 +15,7 @@ pub use machine::MachineExecutor;
 
 use crate::channel::{CarriedPackage, Channel};
 use crate::context::Context;
-use crate::plan::action::Action;
+use crate::plan::action::{Action, Folders};
 use crate::progress::Progress;
 
 /// What an executor works with.
@@ -65,8 +65,19 @@ impl Executor<'_> {
             Action::SwarmUpdateNode { via, update, .. } => {
                 self.job(*via, Work::SwarmNodeUpdate(update.clone())).await
             }
-            Action::DeployStack { via, spec, .. } => {
-                self.job(*via, Work::DeployStack(spec.clone())).await
+            Action::DeployStack {
+                via, spec, folders, ..
+            } => {
+                let mut report = WorkReport::default();
+                for Folders { vmid, paths } in folders {
+                    let paths = paths.clone();
+                    let made = self.job(*vmid, Work::MakeFolders { paths }).await?;
+                    report.changes.extend(made.changes);
+                }
+                let deployed = self.job(*via, Work::DeployStack(spec.clone())).await?;
+                report.changes.extend(deployed.changes);
+                report.warnings.extend(deployed.warnings);
+                Ok(report)
             }
         }
     }

@@ -20,7 +20,13 @@ pub(super) async fn observe(
     let mut seen = BTreeMap::new();
     for stack in &desired.stacks {
         if let Ok(spec) = &stack.spec {
-            seen.insert(stack.name.clone(), plan(context, via, spec).await);
+            let mut seen_plan = plan(context, via, spec).await;
+            if let Observed::Known(Ok(found)) = &mut seen_plan
+                && let Err(unseen) = keep_missing(context, desired.vmid, found).await
+            {
+                seen_plan = unseen;
+            }
+            seen.insert(stack.name.clone(), seen_plan);
         }
     }
     seen
@@ -36,5 +42,25 @@ async fn plan(
         Ok(Answer::PlanStack(plan)) => Observed::Known(Ok(plan)),
         Ok(_) => Observed::unknown("the agent answered another question"),
         Err(error) => verdict(&error),
+    }
+}
+
+/// Of the folders that the stack binds, those that are not there: its tasks all run on the guest itself.
+async fn keep_missing(
+    context: &Context,
+    vmid: Vmid,
+    found: &mut StackPlan,
+) -> Result<(), Observed<Result<StackPlan, Refusal>>> {
+    if found.binds.is_empty() {
+        return Ok(());
+    }
+    let paths = found.binds.iter().map(|bind| bind.path.clone()).collect();
+    match ask(context, vmid, RequestBody::MissingPaths { paths }).await {
+        Ok(Answer::MissingPaths(missing)) => {
+            found.binds.retain(|bind| missing.contains(&bind.path));
+            Ok(())
+        }
+        Ok(_) => Err(Observed::unknown("the agent answered another question")),
+        Err(error) => Err(verdict(&error)),
     }
 }

@@ -2,7 +2,7 @@
 
 use phoenix_common::spec::{GuestSpec, StackSpec};
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Change, SwarmInit, SwarmNodeUpdate, SwarmRole};
+use phoenix_common::wire::{Change, ChangeVerb, SwarmInit, SwarmNodeUpdate, SwarmRole};
 use serde::Serialize;
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -56,7 +56,29 @@ pub enum Action {
         #[serde(skip)]
         spec: Box<StackSpec>,
         changes: Vec<Change>,
+        /// Missing folders that the stack binds, made first.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        folders: Vec<Folders>,
     },
+}
+
+/// Folders to be made in a guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Folders {
+    pub vmid: Vmid,
+    pub paths: Vec<String>,
+}
+
+impl Folders {
+    /// As a plan shows them.
+    pub fn changes(&self) -> impl Iterator<Item = Change> {
+        let vmid = self.vmid;
+        self.paths.iter().map(move |path| Change {
+            verb: ChangeVerb::Create,
+            subject: format!("folder {path} on guest {vmid}"),
+            fields: Vec::new(),
+        })
+    }
 }
 
 impl Action {

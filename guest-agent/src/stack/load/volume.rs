@@ -42,6 +42,7 @@ fn empty(fields: &Fields<'_>) -> Volume {
         target: String::new(),
         read_only: false,
         consistency: String::new(),
+        short: false,
         bind: None,
         volume: None,
         tmpfs: None,
@@ -71,7 +72,10 @@ fn long(load: &mut Load<'_>, fields: &Fields<'_>) -> Volume {
 
 /// `[source:]target[:options]`. A single letter before a colon is a Windows drive there.
 fn short(load: &mut Load<'_>, fields: &Fields<'_>, text: &str) -> Option<Volume> {
-    let mut volume = empty(fields);
+    let mut volume = Volume {
+        short: true,
+        ..empty(fields)
+    };
     if text.len() <= 2 && !text.is_empty() {
         text.clone_into(&mut volume.target);
         return Some(volume);

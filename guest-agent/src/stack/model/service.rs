@@ -127,6 +127,8 @@ pub struct Volume {
     pub target: String,
     pub read_only: bool,
     pub consistency: String,
+    /// Written in the short form.
+    pub short: bool,
     /// Propagation.
     pub bind: Option<String>,
     pub volume: Option<VolumeOptions>,

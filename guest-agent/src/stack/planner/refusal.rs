@@ -31,6 +31,14 @@ pub enum Refusal {
     #[error("{} {name} exists with other content, which Docker cannot change in place; leave `rotate` on, give it another `name`, or remove the stack first", kind.word())]
     ContentFixed { kind: ObjectKind, name: String },
     #[error(
+        "service {service} binds {path}, which is not there on node {node}; make it there, or pin the stack to one guest"
+    )]
+    BindMissing {
+        service: String,
+        path: String,
+        node: String,
+    },
+    #[error(
         "port {port} of service {service} is published by service {other} already; give one of them another"
     )]
     PortTaken {

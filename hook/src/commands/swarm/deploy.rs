@@ -11,7 +11,7 @@ use phoenix_common::wire::{Answer, ChangeVerb, RequestBody, StackPlan, WorkRepor
 
 use super::lock::lock;
 use super::target::Target;
-use super::{failure, manager};
+use super::{binds, failure, manager};
 use crate::channel::Channel;
 use crate::commands::consent;
 use crate::commands::{block_on, complain, complain_text, print_json, print_line};
@@ -20,7 +20,7 @@ use crate::execute::{ExecuteError, Executor};
 use crate::exit_code::Exit;
 use crate::paths::Paths;
 use crate::plan::Plan;
-use crate::plan::action::Action;
+use crate::plan::action::{Action, Folders};
 use crate::progress::Progress;
 
 /// How long a plan may take: the agent may have to ask a registry.
@@ -124,12 +124,15 @@ impl Deployment<'_> {
             .plan(via, &spec)
             .await
             .map_err(|error| self.failed(via, &namespace, &error))?;
+        let found = binds::look(self.context, &plan.binds).await;
         let mut notices = self.notices();
         notices.extend(plan.warnings.iter().cloned());
-        self.show(via, &spec, &plan, &notices);
+        notices.extend(found.notices.iter().cloned());
+        let action = self.action(via, spec.clone(), (&plan, &found));
+        self.show(self.action(via, spec.clone(), (&plan, &found)), &notices);
+        self.refuse_missing(&namespace, &found)?;
         self.agree(&plan)?;
         // Without a change, too: it tells whether the services run.
-        let action = self.action(via, spec.clone(), &plan);
         let executor = Executor {
             context: self.context,
             progress: self.progress,
@@ -176,14 +179,35 @@ impl Deployment<'_> {
         }
     }
 
-    fn action(&self, via: Vmid, spec: StackSpec, plan: &StackPlan) -> Action {
+    fn action(
+        &self,
+        via: Vmid,
+        spec: StackSpec,
+        (plan, found): (&StackPlan, &binds::Found),
+    ) -> Action {
+        let folders = found.folders.iter().flat_map(Folders::changes);
         Action::DeployStack {
             via,
             swarm: self.swarm.to_owned(),
             name: spec.namespace.clone(),
             spec: Box::new(spec),
-            changes: plan.changes.clone(),
+            changes: folders.chain(plan.changes.iter().cloned()).collect(),
+            folders: found.folders.clone(),
         }
+    }
+
+    fn refuse_missing(&self, namespace: &str, found: &binds::Found) -> Result<(), Exit> {
+        if found.missing.is_empty() {
+            return Ok(());
+        }
+        self.progress.finish();
+        for missing in &found.missing {
+            complain_text(missing);
+        }
+        complain_text(&format!(
+            "stack {namespace} is not deployed: make the folders there, use volumes, or give the stack to one guest by docker_stacks"
+        ));
+        Err(Exit::Refused)
     }
 
     fn notices(&self) -> Vec<String> {
@@ -201,7 +225,7 @@ impl Deployment<'_> {
     }
 
     /// The plan, before anything is written.
-    fn show(&self, via: Vmid, spec: &StackSpec, found: &StackPlan, notices: &[String]) {
+    fn show(&self, action: Action, notices: &[String]) {
         if self.args.target.json {
             return;
         }
@@ -209,8 +233,8 @@ impl Deployment<'_> {
             notices: notices.to_vec(),
             ..Plan::default()
         };
-        if !found.changes.is_empty() {
-            plan.actions.push(self.action(via, spec.clone(), found));
+        if !action.changes().is_empty() {
+            plan.actions.push(action);
         }
         let text = plan.to_string();
         if !text.is_empty() {

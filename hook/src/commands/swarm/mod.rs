@@ -1,5 +1,6 @@
 //! `phoenix swarm …`: the Swarm as a whole, by the operator's hand.
 
+mod binds;
 mod deploy;
 mod failure;
 mod health;

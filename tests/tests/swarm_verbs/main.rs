@@ -5,6 +5,8 @@
     reason = "a test program: its panic is its report"
 )]
 
+mod data;
+
 use std::time::{Duration, Instant};
 
 use phoenix_tests::estate::{DEMO_STATE, Estate, demo_configuration};
@@ -46,7 +48,7 @@ impl Case {
     fn up() -> Option<Self> {
         let estate = Estate::for_test()?;
         let node = estate.0.node();
-        for (name, compose) in [("shop", SHOP), ("broken", BROKEN)] {
+        for (name, compose) in [("shop", SHOP), ("broken", BROKEN), ("bound", data::BOUND)] {
             let folder = format!("/etc/phoenix/stacks/{name}");
             node.sh(&format!("mkdir -p {folder}")).unwrap();
             let file = format!("{folder}/docker-compose.yml");
@@ -111,6 +113,7 @@ fn a_stack_comes_is_watched_and_goes() {
     a_healthy_swarm_is_shown(&case);
     deploys_once_and_not_twice(&case);
     wrong_orders_are_told(&case);
+    data::binds_are_made_or_missed(&case);
     a_broken_image_is_named_and_mended(&case);
     removal_leaves_nothing(&case);
     membership_is_mended(&case);
@@ -235,46 +238,11 @@ fn removal_leaves_nothing(case: &Case) {
         let ps = "ps -aq --filter label=com.docker.stack.namespace=dev2_shop";
         assert_eq!(case.estate.0.guest(vmid).docker(ps).unwrap().trim(), "");
     }
-    volumes_go_when_they_are_to(case);
+    data::volumes_go_when_they_are_to(case);
     let wanted = "there is no stack dev2_shop on Swarm default";
     let before = case.estate.docker_writes();
     case.phoenix("swarm rm shop --env dev2", 0, &[wanted, "nothing written"]);
     assert_eq!(case.estate.docker_writes(), before);
-}
-
-/// The node that ran the task has a volume; the other one gets one by hand that looks alike.
-fn volumes_go_when_they_are_to(case: &Case) {
-    let list = |vmid| {
-        let ls = "volume ls -q --filter label=com.docker.stack.namespace=dev2_shop";
-        case.estate.0.guest(vmid).docker(ls).unwrap()
-    };
-    let count = || {
-        let of = |vmid| list(vmid).split_whitespace().count();
-        of(1001) + of(1002)
-    };
-    assert!(count() >= 1, "the stack left its volume");
-    let guest = case.estate.0.guest(1002);
-    let label = "--label com.docker.stack.namespace=dev2_shop";
-    guest
-        .docker(&format!("volume create {label} more"))
-        .unwrap();
-    guest.docker("volume create other").unwrap();
-    let words = "swarm rm shop --env dev2 --volumes";
-    case.phoenix(
-        words,
-        2,
-        &["for good volumes", "more on guest 1002", "--yes"],
-    );
-    assert!(count() >= 2);
-    let done = "nothing is left of it\n";
-    let said = case.phoenix(
-        &format!("{words} --yes"),
-        0,
-        &[done, "- volume more on guest 1002"],
-    );
-    assert!(said.contains("- volume dev2_shop_data on guest"), "{said}");
-    assert_eq!(count(), 0);
-    guest.docker("volume rm other").unwrap();
 }
 
 fn membership_is_mended(case: &Case) {
