@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use phoenix_common::wire::{AgentFailure, Answer, FailureKind, RequestBody};
+use phoenix_common::spec::GuestSpec;
+use phoenix_common::wire::{AgentFailure, Answer, FailureKind, GuestPlan, RequestBody};
 
 use crate::docker::engine::Engine;
 use crate::failure::{Failure, failed};
@@ -40,15 +41,10 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
             Ok(Answer::JobStatus(job::status::status(paths, &job, after)))
         }
         RequestBody::PlanGuest(spec) => {
-            let plan = guest::apply::inspect(paths, &spec).await;
-            plan.map(|plan| Answer::PlanGuest(plan.changes))
-                .map_err(Failure::into_failure)
+            let plan = inspect(paths, &spec).await?;
+            Ok(Answer::PlanGuest(plan.changes))
         }
-        RequestBody::InspectGuest(spec) => {
-            let plan = guest::apply::inspect(paths, &spec).await;
-            plan.map(Answer::InspectGuest)
-                .map_err(Failure::into_failure)
-        }
+        RequestBody::InspectGuest(spec) => Ok(Answer::InspectGuest(inspect(paths, &spec).await?)),
         RequestBody::SwarmView => {
             let view = swarm::view::read(&engine(paths).await?).await;
             view.map(Answer::SwarmView).map_err(Failure::into_failure)
@@ -100,6 +96,11 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
                 .map_err(Failure::into_failure)
         }
     }
+}
+
+async fn inspect(paths: &Paths, spec: &GuestSpec) -> Result<GuestPlan, AgentFailure> {
+    let plan = guest::apply::inspect(paths, spec).await;
+    plan.map_err(Failure::into_failure)
 }
 
 async fn engine(paths: &Paths) -> Result<Engine, AgentFailure> {

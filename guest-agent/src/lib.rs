@@ -6,6 +6,7 @@ pub mod dispatch;
 pub mod docker;
 pub mod facts;
 pub mod failure;
+pub mod files;
 pub mod guest;
 pub mod job;
 pub mod paths;

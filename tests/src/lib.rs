@@ -6,4 +6,5 @@ pub mod doubles;
 pub mod estate;
 pub mod fakepve;
 pub mod lab;
+pub mod nfs;
 pub mod trio;

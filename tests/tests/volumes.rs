@@ -1,5 +1,4 @@
-//! NFS volumes in real guests, with real systemd and Docker. The kernel of this machine may have no NFS, so
-//! `mount.nfs` is a double: it mounts a folder of a "server" under the share's name, or fails while that is down.
+//! NFS volumes in real guests, with real systemd and Docker, and a double of `mount.nfs`.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,17 +10,10 @@ use std::time::Duration;
 use phoenix_tests::agent::{ask, lab, nothing_done, work};
 use phoenix_tests::lab::Guest;
 use phoenix_tests::lab::Suite::{Bookworm, Trixie};
+use phoenix_tests::nfs::{NfsServer, files_of};
 use serde_json::{Value, json};
 
-/// The server's folder lies on a real file system, which an overlay needs.
-const MOUNT_NFS: &str = r#"#!/bin/sh
-server=/var/lib/containerd/nfs; share=$server/$(echo "$1" | tr '/: ' '___')
-echo "$*" >> $server/calls
-[ -e $server/up ] || { echo 'mount.nfs: Connection refused' >&2; exit 32; }
-mkdir -p $share/empty $share/files $share/work
-exec mount -i -t overlay "$1" "$2" -o "lowerdir=$share/empty,upperdir=$share/files,workdir=$share/work"
-"#;
-const FILES: &str = "/var/lib/containerd/nfs/nas__share_1001/files";
+const SHARE: &str = "nas:/share/1001";
 const POINT: &str = "/persistent-storage";
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -38,12 +30,6 @@ fn inspect(guest: &Guest, spec: &Value) -> Value {
     ask(guest, &json!({ "inspect_guest": spec }))["ok"]["inspect_guest"].take()
 }
 
-fn server(guest: &Guest, script: &str) {
-    guest
-        .sh(&format!("cd /var/lib/containerd/nfs && {script}"))
-        .unwrap();
-}
-
 /// A container that is always restarted and writes to the volume all the time.
 fn start_writer(guest: &Guest) {
     guest
@@ -57,7 +43,8 @@ fn start_writer(guest: &Guest) {
 
 /// The writer's file on the server grows.
 fn wait_written(guest: &Guest) {
-    let size = || guest.sh(&format!("stat -c %s {FILES}/log 2> /dev/null || echo 0"));
+    let files = files_of(SHARE);
+    let size = || guest.sh(&format!("stat -c %s {files}/log 2> /dev/null || echo 0"));
     let before = size().unwrap();
     let grows = guest.wait("the container to write", LIMIT, || {
         let now = size()?;
@@ -79,10 +66,7 @@ fn containers_start_on_mounted_volumes_only() {
     };
     for vmid in [1001, 1002] {
         let guest = lab.guest(vmid);
-        guest
-            .write("/usr/sbin/mount.nfs", MOUNT_NFS, 0o755)
-            .unwrap();
-        guest.sh("mkdir -p /var/lib/containerd/nfs").unwrap();
+        let server = NfsServer::install(&guest).unwrap();
 
         // The server is down: said with mount's own words, and nothing is half done.
         let failed = apply(&guest, "down", &spec("hard"));
@@ -90,12 +74,12 @@ fn containers_start_on_mounted_volumes_only() {
         let messages = failed["failed"]["messages"].to_string();
         assert!(messages.contains("Connection refused"), "{messages}");
 
-        server(&guest, "touch up");
+        server.start().unwrap();
         let state = apply(&guest, "up", &spec("hard"));
         assert!(state["succeeded"].is_object(), "{state}");
         assert_eq!(apply(&guest, "again", &spec("hard")), nothing_done());
         let source = guest.sh(&format!("findmnt -no SOURCE {POINT}")).unwrap();
-        assert_eq!(source, "nas:/share/1001");
+        assert_eq!(source, SHARE);
         start_writer(&guest);
         wait_written(&guest);
 
@@ -104,22 +88,23 @@ fn containers_start_on_mounted_volumes_only() {
         guest.wait_docker().unwrap();
         wait_written(&guest);
 
-        a_server_that_is_down_at_boot_keeps_containers_down(&guest);
-        server(&guest, "touch up");
+        a_server_that_is_down_at_boot_keeps_containers_down(&guest, &server);
+        server.start().unwrap();
         guest.wait_docker().unwrap();
         wait_written(&guest);
         assert_eq!(apply(&guest, "after", &spec("hard")), nothing_done());
     }
 }
 
-fn a_server_that_is_down_at_boot_keeps_containers_down(guest: &Guest) {
-    server(guest, "rm up; : > calls");
+fn a_server_that_is_down_at_boot_keeps_containers_down(guest: &Guest, server: &NfsServer<'_>) {
+    let before = server.calls().unwrap().len();
+    server.stop().unwrap();
     boot(guest);
     // It is tried again and again, and Docker is asked for all the time.
     let tried = guest.wait("three tries to mount", LIMIT, || {
         let _ = guest.run(&["timeout", "2", "docker", "ps"])?;
-        let calls = guest.sh("wc -l < /var/lib/containerd/nfs/calls")?;
-        Ok((calls.parse::<u32>().unwrap_or(0) < 3).then_some(calls))
+        let calls = server.calls()?.len() - before;
+        Ok((calls < 3).then(|| format!("{calls} tries")))
     });
     tried.unwrap();
     for unit in ["docker.service", "containerd.service"] {
@@ -143,12 +128,8 @@ fn other_options_are_mounted_and_a_dropped_volume_goes() {
         return;
     };
     let guest = lab.guest(1001);
-    guest
-        .write("/usr/sbin/mount.nfs", MOUNT_NFS, 0o755)
-        .unwrap();
-    guest
-        .sh("mkdir -p /var/lib/containerd/nfs; touch /var/lib/containerd/nfs/up")
-        .unwrap();
+    let server = NfsServer::install(&guest).unwrap();
+    server.start().unwrap();
 
     // Files on the bare folder would vanish under the mount.
     guest
@@ -173,11 +154,8 @@ fn other_options_are_mounted_and_a_dropped_volume_goes() {
     );
     let state = apply(&guest, "options", &spec("hard,noatime"));
     assert_eq!(state["succeeded"]["changes"], plan["changes"], "{state}");
-    let calls = guest.read("/var/lib/containerd/nfs/calls").unwrap();
-    assert!(
-        calls.lines().last().unwrap().contains("hard,noatime"),
-        "{calls}"
-    );
+    let calls = server.calls().unwrap();
+    assert!(calls[calls.len() - 1].contains("hard,noatime"), "{calls:?}");
     wait_written(&guest);
     a_dropped_volume_goes_when_nobody_uses_it(&guest);
 }
@@ -209,9 +187,10 @@ fn a_dropped_volume_goes_when_nobody_uses_it(guest: &Guest) {
         left, "0",
         "the folder stays and can be used, nothing else is left"
     );
+    let files = files_of(SHARE);
     assert!(
         guest
-            .sh(&format!("cat {FILES}/log"))
+            .sh(&format!("cat {files}/log"))
             .unwrap()
             .contains("line")
     );

@@ -24,7 +24,7 @@ impl fmt::Display for Unhandled {
 }
 
 /// Keys of a guest entry that no planner reads yet. A key leaves the list with the work that acts on it.
-const UNHANDLED_KEYS: [&str; 2] = ["portainer_role", "docker_compose_files"];
+const UNHANDLED_KEYS: [&str; 1] = ["portainer_role"];
 
 impl Config {
     /// Guests in the order they start: by `boot_order` (without one last), then by vmid.

@@ -2,6 +2,7 @@
 
 use phoenix_common::wire::{Change, ChangeVerb, FieldChange};
 
+use crate::files::plan::PlaceFile;
 use crate::volumes::plan::VolumeAction;
 
 /// One step, with all it needs.
@@ -32,6 +33,7 @@ pub enum GuestAction {
         name: String,
     },
     Volume(VolumeAction),
+    PlaceFile(Box<PlaceFile>),
     InstallDocker,
     /// Enables the units and starts what does not run.
     StartDocker {
@@ -68,6 +70,7 @@ impl GuestAction {
                 vec![set("default locale", "LANG", before.as_deref(), name)]
             }
             Self::Volume(action) => vec![action.change()],
+            Self::PlaceFile(action) => vec![action.change.clone()],
             Self::InstallDocker => vec![change(ChangeVerb::Create, "package docker.io".to_owned())],
             Self::StartDocker {
                 disabled_units,

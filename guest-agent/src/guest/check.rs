@@ -3,7 +3,7 @@
 use phoenix_common::spec::{BaseSetupSpec, GuestSpec};
 
 use super::error::GuestError;
-use crate::volumes;
+use crate::{files, volumes};
 
 /// Longest line of an `authorized_keys` file taken, in bytes.
 const KEY_LIMIT_BYTES: usize = 16 << 10;
@@ -15,6 +15,10 @@ const KEY_LIMIT_BYTES: usize = 16 << 10;
 pub fn check(spec: &GuestSpec) -> Result<(), GuestError> {
     if let Some(volumes) = &spec.volumes {
         volumes::plan::check(volumes)?;
+    }
+    if let Some(files) = &spec.files {
+        let volumes = spec.volumes.as_deref().unwrap_or_default();
+        files::observe::check(files, volumes)?;
     }
     spec.base_setup.as_ref().map_or(Ok(()), check_base_setup)
 }

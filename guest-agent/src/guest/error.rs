@@ -10,6 +10,7 @@ use phoenix_common::wire::FailureKind;
 
 use crate::docker::error::EngineError;
 use crate::failure::Failure;
+use crate::files::error::FilesError;
 use crate::program::ProgramMissing;
 use crate::volumes::error::VolumeError;
 use crate::volumes::refusal::VolumeRefusal;
@@ -59,6 +60,8 @@ pub enum GuestError {
     NoLocale(String),
     #[error(transparent)]
     Volume(Box<VolumeError>),
+    #[error(transparent)]
+    Files(#[from] FilesError),
     #[error("cloud-init still works after {minutes} min")]
     CloudInit { minutes: u64 },
     #[error("Docker does not answer after its start")]
@@ -80,6 +83,7 @@ impl Failure for GuestError {
             }
             Self::InstallWithoutLists { install, .. } => install.kind(),
             Self::Volume(error) => error.kind(),
+            Self::Files(error) => error.kind(),
             _ => FailureKind::Failed,
         }
     }
@@ -89,6 +93,7 @@ impl Failure for GuestError {
             Self::CloudInit { .. } => "in the guest: cloud-init status --long",
             Self::DockerSilent(_) => "in the guest: journalctl -u docker.service",
             Self::Volume(error) => return error.hint(),
+            Self::Files(error) => return error.hint(),
             Self::KeysOfAnother { path, user, .. } => {
                 return Some(format!("in the guest: chown {user}: {}", path.display()));
             }

@@ -9,6 +9,7 @@ use super::action::GuestAction;
 use super::error::GuestError;
 use super::{apt, authorized_keys, docker_service, files, locale, observe, timezone};
 use crate::facts::cloud_init;
+use crate::files as placing;
 use crate::paths::Paths;
 use crate::program;
 use crate::progress::ProgressLog;
@@ -57,6 +58,9 @@ pub(super) async fn execute(
         }
         GuestAction::Volume(action) => {
             Ok(volumes::execute::execute(paths, action, progress).await?)
+        }
+        GuestAction::PlaceFile(action) => {
+            Ok(placing::execute::execute(paths, action, progress).await?)
         }
         GuestAction::InstallDocker => {
             progress.step("docker", "installing docker.io");

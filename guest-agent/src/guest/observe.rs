@@ -7,6 +7,7 @@ use super::error::GuestError;
 use super::observed::{AuthorizedKeys, ObservedGuest, User};
 use super::{apt, authorized_keys, docker_service, files, locale, timezone};
 use crate::facts::cloud_init;
+use crate::files as placed;
 use crate::paths::Paths;
 use crate::volumes;
 
@@ -22,6 +23,10 @@ pub async fn observe(paths: &Paths, spec: &GuestSpec) -> Result<ObservedGuest, G
     };
     if let Some(volumes) = &spec.volumes {
         observed.volumes = volumes::observe::observe(paths, volumes).await?;
+        if let Some(files) = &spec.files {
+            let mounts = &observed.volumes;
+            observed.files = placed::observe::observe(paths, files, volumes, mounts).await?;
+        }
     }
     if needs_packages(spec, &base_setup) {
         observed.packages = apt::installed(paths).await?;

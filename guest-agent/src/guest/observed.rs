@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::files::observed::ObservedFiles;
 use crate::volumes::observed::ObservedVolumes;
 
 /// Everything the planner looks at. Parts that the spec does not ask for stay at their default.
@@ -16,6 +17,7 @@ pub struct ObservedGuest {
     pub timezone: Timezone,
     pub locale: Locale,
     pub volumes: ObservedVolumes,
+    pub files: ObservedFiles,
     pub docker: DockerService,
 }
 

@@ -4,6 +4,7 @@ use phoenix_common::spec::{BaseSetupSpec, GuestSpec};
 
 use super::action::GuestAction;
 use super::observed::{DockerService, ObservedGuest};
+use crate::files::plan as files;
 use crate::volumes::plan as volumes;
 use crate::volumes::refusal::VolumeRefusal;
 
@@ -14,7 +15,7 @@ pub struct GuestSteps {
     pub notices: Vec<String>,
 }
 
-/// Decides. Volumes come before Docker, which starts containers on them.
+/// Decides. Volumes and files come before Docker, which starts containers on them.
 ///
 /// # Errors
 /// Going on would do harm.
@@ -30,6 +31,11 @@ pub fn plan(observed: &ObservedGuest, spec: &GuestSpec) -> Result<GuestSteps, Vo
     if let Some(declared) = &spec.volumes {
         let steps = volumes::plan(&observed.volumes, declared)?;
         actions.extend(steps.actions.into_iter().map(GuestAction::Volume));
+        notices.extend(steps.notices);
+        let files = spec.files.as_deref().unwrap_or_default();
+        let steps = files::plan(&observed.files, &observed.volumes, files, declared);
+        let place = |file| GuestAction::PlaceFile(Box::new(file));
+        actions.extend(steps.actions.into_iter().map(place));
         notices.extend(steps.notices);
     }
     if spec.docker.is_some() {

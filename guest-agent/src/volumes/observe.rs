@@ -59,6 +59,15 @@ pub async fn observe(
     Ok(observed)
 }
 
+/// Whether something is mounted there; asks no server.
+///
+/// # Errors
+/// The kernel's table cannot be read.
+pub fn is_mounted(paths: &Paths, mount_point: &str) -> Result<bool, FileError> {
+    let entries = mount_table::read(&paths.at("/proc/self/mountinfo"))?;
+    Ok(mount_table::at(&entries, mount_point).is_some())
+}
+
 fn is_right(declared: &[VolumeSpec], seen: &ObservedUnit) -> bool {
     let same = |volume: &&VolumeSpec| volume.mount_point == seen.written.mount_point;
     declared.iter().find(same).is_some_and(|volume| {

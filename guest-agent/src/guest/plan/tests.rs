@@ -1,4 +1,5 @@
 use super::*;
+use crate::files::observed::ObservedFiles;
 use crate::guest::observed::{AuthorizedKeys, Locale, Timezone, User};
 use crate::volumes::observed::ObservedVolumes;
 use phoenix_common::spec::DockerSpec;
@@ -44,6 +45,7 @@ fn right() -> ObservedGuest {
             has_generator: true,
         },
         volumes: ObservedVolumes::default(),
+        files: ObservedFiles::default(),
         docker: DockerService {
             is_installed: true,
             disabled_units: Vec::new(),
