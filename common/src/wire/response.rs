@@ -27,6 +27,7 @@ pub enum Outcome {
 /// One answer per [`RequestBody`], of the same name.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "always in a box, see Outcome")]
 pub enum Answer {
     Facts(Facts),
     PlanGuest(Vec<Change>),
