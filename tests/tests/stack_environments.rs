@@ -93,9 +93,17 @@ fn twenty_environments_live_side_by_side() {
         started.elapsed()
     );
 
+    cannot_reach_each_other(&manager, &names);
+    eprintln!("looked up and asked after {:?}", started.elapsed());
+
+    all_go_without_trace(&manager, &names);
+    eprintln!("all gone after {:?}", started.elapsed());
+}
+
+fn cannot_reach_each_other(manager: &Manager, names: &[String]) {
     let address = |name: &str| {
         let key = format!("{name}_shop_default");
-        let told = manager.docker(&format!("inspect {}", container(&manager, name)));
+        let told = manager.docker(&format!("inspect {}", container(manager, name)));
         let told: serde_json::Value = serde_json::from_str(&told).unwrap();
         let networks = &told[0]["NetworkSettings"]["Networks"];
         // Names are known within a network alone, and this is its only one.
@@ -104,7 +112,7 @@ fn twenty_environments_live_side_by_side() {
         network["IPAddress"].as_str().unwrap().to_owned()
     };
     let inside = |from: &str, argv: &[&str]| {
-        let container = container(&manager, from);
+        let container = container(manager, from);
         let argv = [
             &[
                 "docker", "exec", &container, "busybox", "timeout", "2", "busybox",
@@ -112,19 +120,32 @@ fn twenty_environments_live_side_by_side() {
             argv,
         ]
         .concat();
-        manager.guest().run(&argv).unwrap().success()
+        manager.guest().run(&argv).unwrap()
     };
-    let reaches = |from: &str, address: &str| {
-        let url = format!("http://{address}/");
+    let fetch = |from: &str, host: &str| {
+        let url = format!("http://{host}/");
         inside(from, &["wget", "-q", "-O", "-", &url])
     };
-    for (name, next) in names.iter().zip(names.iter().cycle().skip(1)).step_by(4) {
+    let reaches = |from: &str, host: &str| fetch(from, host).success();
+    // The engine's resolver answers for the networks of the container that asks.
+    let knows = |from: &str, name: &str| inside(from, &["nslookup", name]).success();
+    for (name, next) in names.iter().zip(names.iter().cycle().skip(1)).step_by(5) {
         assert!(reaches(name, &address(name)), "{name} reaches itself");
         assert!(!reaches(name, &address(next)), "{name} -> {next}");
+        // Its own service has the short name and the whole one; those of another environment none.
+        for own in ["tasks.web".to_owned(), format!("tasks.{name}_shop_web")] {
+            assert!(knows(name, &own), "{name} knows {own}");
+        }
+        for other in [format!("{next}_shop_web"), format!("tasks.{next}_shop_web")] {
+            assert!(!knows(name, &other), "{name} knows {other}");
+        }
+        // The same short name is another service in each.
+        let answer = fetch(name, "tasks.web").stdout;
+        assert!(
+            answer.starts_with(&container(manager, name)[..12]),
+            "{name}: {answer}"
+        );
     }
-
-    all_go_without_trace(&manager, &names);
-    eprintln!("all gone after {:?}", started.elapsed());
 }
 
 fn all_go_without_trace(manager: &Manager, names: &[String]) {

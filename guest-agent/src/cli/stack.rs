@@ -35,7 +35,7 @@ pub(super) enum StackVerb {
         /// What becomes of the stack when the deploy fails half-way.
         #[arg(long, value_enum, default_value = "none")]
         on_failure: OnFailureWord,
-        /// Seconds to wait for the services.
+        /// Seconds to wait for the services; 0 only looks at them once.
         #[arg(long, default_value_t = 300)]
         wait: u32,
     },

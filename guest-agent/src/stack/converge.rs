@@ -34,6 +34,8 @@ pub async fn wait(writer: &mut Writer<'_>, wait_seconds: u32) -> Result<(), Stac
     loop {
         match watch.look(writer).await {
             Ok(Seen::AllRun) => return Ok(()),
+            // Not to be waited for: a look is enough.
+            Ok(Seen::Settling) if wait_seconds == 0 => return Ok(()),
             Ok(Seen::GaveUp(services)) => {
                 return Err(StackError::NotRunning {
                     stack: namespace.name().to_owned(),
