@@ -44,6 +44,8 @@ enum Verb {
     Events(commands::events::EventsArgs),
     Validate(commands::validate::ValidateArgs),
     Schema(commands::schema::SchemaArgs),
+    Register(commands::register::RegisterArgs),
+    Unregister(commands::register::UnregisterArgs),
     /// Work off the event queue, then end (started by phoenix-worker.path).
     Worker,
 }
@@ -69,6 +71,8 @@ pub fn run(paths: Paths) -> ExitCode {
         Verb::Swarm(args) => commands::swarm::run(&args, &paths),
         Verb::Validate(args) => commands::validate::run(&args, &paths),
         Verb::Schema(args) => commands::schema::run(&args),
+        Verb::Register(args) => commands::register::register(&args, &paths),
+        Verb::Unregister(args) => commands::register::unregister(&args, &paths),
         Verb::Worker => worker::run(&paths),
         Verb::Events(args) => commands::events::run(&args, &paths),
     };

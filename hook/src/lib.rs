@@ -22,5 +22,6 @@ pub mod pve;
 pub mod queue;
 pub mod reconcile;
 pub mod record;
+pub mod register;
 pub mod wake;
 pub mod worker;

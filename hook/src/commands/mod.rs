@@ -6,6 +6,7 @@ pub mod create;
 pub mod events;
 mod lifecycle;
 pub mod plan;
+pub mod register;
 pub mod replay;
 pub mod run;
 pub mod schema;

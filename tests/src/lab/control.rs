@@ -58,6 +58,11 @@ pub enum Request {
     Forget {
         machine: String,
     },
+    /// Whether a played guest goes off when it is asked to.
+    Obey {
+        machine: String,
+        obeys: bool,
+    },
     /// Ends the lab.
     Down,
 }

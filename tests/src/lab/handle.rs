@@ -231,6 +231,12 @@ impl Guest {
         Ok(connection)
     }
 
+    /// What a played agent was asked so far.
+    pub fn agent_requests(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.hardware.place.agent_requests());
+        log.unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
     /// Every request that reached dockerd: `POST /v1.41/services/create`.
     pub fn docker_requests(&self) -> Vec<String> {
         let log = std::fs::read_to_string(self.hardware.place.docker_requests());

@@ -114,6 +114,11 @@ impl MachineLayout {
         self.0.join("console.log")
     }
 
+    /// Every question to an agent that is only played, a line each: `facts`.
+    pub(super) fn agent_requests(&self) -> PathBuf {
+        self.0.join("agent-requests.log")
+    }
+
     /// Every request through the recording proxy, a line each: `POST /v1.41/services/create`.
     pub(super) fn docker_requests(&self) -> PathBuf {
         self.0.join("docker-requests.log")

@@ -9,6 +9,7 @@
 //! # Ok::<(), phoenix_tests::lab::LabError>(())
 //! ```
 
+mod agent_double;
 mod agent_faults;
 mod apt_sources;
 pub(crate) mod cache;
@@ -50,6 +51,7 @@ mod up;
 use std::process::Child;
 use std::time::Duration;
 
+pub use agent_double::AgentDouble;
 pub use agent_faults::HostileAgent;
 pub use cgroup::World;
 pub use error::LabError;

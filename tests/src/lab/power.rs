@@ -2,6 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct PoweredMachine {
     state: Mutex<State>,
     qemu: SharedStatus,
     running: watch::Sender<bool>,
+    /// A guest that is only played does what its power button says.
+    obeys: Arc<AtomicBool>,
     /// Where qmeventd hears of every end of a QEMU.
     ended: mpsc::UnboundedSender<QemuEnd>,
 }
@@ -56,6 +59,7 @@ impl PoweredMachine {
             state: Mutex::default(),
             qemu: SharedStatus::default(),
             running: watch::Sender::new(false),
+            obeys: Arc::new(AtomicBool::new(true)),
             ended,
         })
     }
@@ -77,9 +81,17 @@ impl PoweredMachine {
             return Err(self.hardware.wrong("runs already"));
         }
         self.set_qemu_status(status);
-        state.sockets = Sockets::open(&self.hardware, Arc::clone(&self.qemu))?;
+        let (off, told_off) = mpsc::unbounded_channel();
+        state.sockets = Sockets::open(
+            &self.hardware,
+            Arc::clone(&self.qemu),
+            off,
+            Arc::clone(&self.obeys),
+        )?;
         state.start += 1;
-        if status == QemuStatus::Running {
+        if self.hardware.machine.double.is_some() {
+            tokio::spawn(Arc::clone(self).watch_double(told_off, state.start));
+        } else if status == QemuStatus::Running {
             self.boot(&mut state).await?;
         }
         state.on = true;
@@ -101,6 +113,16 @@ impl PoweredMachine {
                 let hardware = self.hardware.clone();
                 blocking(move || hardware.kill().and_then(|()| hardware.sweep())).await?;
                 Err(error)
+            }
+        }
+    }
+
+    /// A guest that is only played goes off by its agent.
+    async fn watch_double(self: Arc<Self>, mut off: mpsc::UnboundedReceiver<()>, start: u32) {
+        if off.recv().await.is_some() {
+            let mut state = self.state.lock().await;
+            if state.start == start {
+                self.off(&mut state, true);
             }
         }
     }
@@ -172,6 +194,11 @@ impl PoweredMachine {
         Err(self.hardware.wrong("was killed and still runs"))
     }
 
+    /// Whether a played guest goes off when it is asked to.
+    pub(super) fn obey(&self, obeys: bool) {
+        self.obeys.store(obeys, Ordering::Relaxed);
+    }
+
     /// Ends it and empties its disks.
     pub(super) async fn wipe(&self) -> Result<(), LabError> {
         self.kill().await?;
@@ -181,7 +208,13 @@ impl PoweredMachine {
     }
 
     pub(super) async fn power_button(&self) -> Result<(), LabError> {
-        let _state = self.locked_on().await?;
+        let mut state = self.locked_on().await?;
+        if self.hardware.machine.double.is_some() {
+            if self.obeys.load(Ordering::Relaxed) {
+                self.off(&mut state, true);
+            }
+            return Ok(());
+        }
         let Some(init) = self.hardware.init() else {
             return Ok(());
         };
@@ -193,6 +226,10 @@ impl PoweredMachine {
 
     pub(super) async fn reset(&self) -> Result<(), LabError> {
         let mut state = self.locked_on().await?;
+        if self.hardware.machine.double.is_some() {
+            state.boots += 1;
+            return Ok(());
+        }
         state.resetting = true;
         let boots = state.boots;
         if let Some(init) = self.hardware.init() {
@@ -212,6 +249,9 @@ impl PoweredMachine {
     pub(super) async fn pause(&self) -> Result<(), LabError> {
         let _state = self.locked_on().await?;
         self.set_qemu_status(QemuStatus::Paused);
+        if self.hardware.machine.double.is_some() {
+            return Ok(());
+        }
         let hardware = self.hardware.clone();
         blocking(move || hardware.freeze(true)).await
     }
@@ -220,6 +260,9 @@ impl PoweredMachine {
     pub(super) async fn proceed(self: &Arc<Self>) -> Result<(), LabError> {
         let mut state = self.locked_on().await?;
         self.set_qemu_status(QemuStatus::Running);
+        if self.hardware.machine.double.is_some() {
+            return Ok(());
+        }
         if self.hardware.init().is_none() {
             return self.boot(&mut state).await;
         }

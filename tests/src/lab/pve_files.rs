@@ -70,7 +70,7 @@ fn install_tools(layout: &Layout) -> Result<(), LabError> {
         fs::create_dir_all(&folder).map_err(LabError::path("create", &folder))?;
     }
     let double = program("pve-double")?;
-    for tool in ["qm", "pct", "pvesh"] {
+    for tool in ["qm", "pct", "pvesh", "pvesm"] {
         let place = upper.join("usr/sbin").join(tool);
         fs::copy(&double, &place).map_err(LabError::path("write", &place))?;
     }

@@ -230,6 +230,7 @@ impl Server {
             }
             Request::Define { guest } => self.define(guest).await?,
             Request::Forget { machine } => self.forget(&machine).await?,
+            Request::Obey { machine, obeys } => self.machine(&machine).await?.obey(obeys),
             Request::Down => drop(self.down.send(())),
         }
         Ok(Reply::Done)

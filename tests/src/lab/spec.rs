@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use phoenix_common::vmid::Vmid;
 use serde::{Deserialize, Serialize};
 
+use super::agent_double::AgentDouble;
 use super::pve_files::HOOKSCRIPT;
 use super::suite::Suite;
 
@@ -39,6 +40,9 @@ pub struct GuestSpec {
     pub started: bool,
     /// Whether its dockerd is enabled.
     pub docker: bool,
+    /// Only its agent is played; nothing boots.
+    #[serde(default)]
+    pub double: Option<AgentDouble>,
     /// Further lines of its Proxmox configuration.
     pub config_lines: Vec<String>,
 }
@@ -103,6 +107,7 @@ impl GuestSpec {
             memory_bytes: None,
             started: true,
             docker: true,
+            double: None,
             config_lines: Vec::new(),
         }
     }
@@ -148,6 +153,15 @@ impl GuestSpec {
         self
     }
 
+    /// A guest that is only its agent: it starts and stops in no time and does no work.
+    #[must_use]
+    pub fn played(self, double: AgentDouble) -> Self {
+        Self {
+            double: Some(double),
+            ..self.stopped().without_docker()
+        }
+    }
+
     /// Proxmox calls Phoenix for it: the `hookscript` line, as `phoenix register` sets it.
     #[must_use]
     pub fn hooked(self) -> Self {
@@ -187,6 +201,7 @@ pub(super) struct Machine {
     pub(super) memory_bytes: Option<u64>,
     pub(super) started: bool,
     pub(super) vmid: Option<Vmid>,
+    pub(super) double: Option<AgentDouble>,
 }
 
 impl Machine {
@@ -201,6 +216,7 @@ impl Machine {
             memory_bytes: None,
             started: true,
             vmid: None,
+            double: None,
         }
     }
 
@@ -216,6 +232,7 @@ impl Machine {
             memory_bytes: guest.memory_bytes,
             started: guest.started,
             vmid: Some(guest.vmid),
+            double: guest.double,
         }
     }
 }

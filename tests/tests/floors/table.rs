@@ -137,6 +137,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("hook", "queue", 1),
     on("hook", "reconcile", 3),
     on("hook", "record", 1),
+    on("hook", "register", 2),
     on("hook", "wake", 3),
     on("hook", "worker", 4),
     on("hook", "worker::guests", 0),

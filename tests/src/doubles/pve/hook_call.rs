@@ -1,11 +1,13 @@
 //! Calls a guest's hookscript exactly as Proxmox does (recorded in `hooks.json`).
 
+use std::fs::OpenOptions;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use serde::{Deserialize, Serialize};
@@ -86,7 +88,9 @@ impl HookCall<'_> {
                 script.display()
             )));
         }
+        let called = Instant::now();
         let status = self.spawn_and_wait(&script)?;
+        self.note(called.elapsed());
         let shown = format!(
             "command '{} {} {}' failed:",
             script.display(),
@@ -97,6 +101,15 @@ impl HookCall<'_> {
             (Some(0), _) => Ok(()),
             (Some(code), _) => Err(self.failed(format!("{shown} exit code {code}"))),
             (_, signal) => Err(self.failed(format!("{shown} got signal {}", signal.unwrap_or(0)))),
+        }
+    }
+
+    /// For tests: how long the task was held, a line each.
+    fn note(&self, took: Duration) {
+        let log = self.node.below("/run/lab-pve/hook-times");
+        if let Ok(mut log) = OpenOptions::new().append(true).open(log) {
+            let line = format!("{} {} {}\n", self.vmid, self.phase.name(), took.as_millis());
+            let _ = log.write_all(line.as_bytes());
         }
     }
 

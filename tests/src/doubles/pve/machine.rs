@@ -60,6 +60,7 @@ impl Machines {
             memory_bytes: Some(memory_mib << 20),
             started: false,
             docker: content.docker,
+            double: None,
             config_lines: Vec::new(),
         };
         self.ask(&Request::Define { guest })

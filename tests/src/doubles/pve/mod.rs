@@ -23,6 +23,7 @@ mod power_states;
 mod pvesh;
 mod pvesh_get;
 mod pvesh_tasks;
+mod pvesm;
 mod qm;
 mod qm_check;
 mod qm_guests;
@@ -60,11 +61,13 @@ pub fn run(argv: Vec<OsString>) -> u8 {
         Some("qm") => qm::run(&node, &words),
         Some("pct") => pct::run(&node, &words),
         Some("pvesh") => pvesh::run(&node, &words),
+        Some("pvesm") => pvesm::run(&node, &words),
         _ => match words.split_first() {
             // `pve-double qm …`, for tests without a node.
             Some((tool, rest)) if tool == "qm" => qm::run(&node, rest),
             Some((tool, rest)) if tool == "pct" => pct::run(&node, rest),
             Some((tool, rest)) if tool == "pvesh" => pvesh::run(&node, rest),
+            Some((tool, rest)) if tool == "pvesm" => pvesm::run(&node, rest),
             Some((tool, _)) if tool == "task" => return task::enter(),
             _ => Err(PveError::usage("called as neither qm, pct nor pvesh")),
         },

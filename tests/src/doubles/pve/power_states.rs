@@ -87,6 +87,6 @@ fn act(request: Request, states: &mut BTreeMap<String, QemuStatus>) -> Reply {
             states.insert(machine, QemuStatus::Running);
             Reply::Done
         }
-        Request::Up | Request::Down | Request::Define { .. } => Reply::Done,
+        Request::Up | Request::Down | Request::Define { .. } | Request::Obey { .. } => Reply::Done,
     }
 }

@@ -22,6 +22,8 @@ pub(super) fn run(node: &Node, words: &[String]) -> Result<(), PveError> {
     let arguments = Arguments::parse(words);
     match verb.as_str() {
         "list" => qm_show::list(node),
+        // Not Proxmox's: pmxcfs does it by itself when a configuration moves.
+        "lab-vmlist" => Ok(crate::lab::pve_files::write_vmlist(&node.etc_pve())?),
         "guest" => guest(node, words),
         "agent" => guest(node, &[&["cmd".to_owned()][..], words].concat()),
         _ => with_vmid(node, verb, &arguments),

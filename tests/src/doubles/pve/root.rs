@@ -53,7 +53,7 @@ impl PveRoot {
 
     fn install_tools(&self) -> Result<(), LabError> {
         let double = program("pve-double")?;
-        for tool in ["qm", "pct", "pvesh"] {
+        for tool in ["qm", "pct", "pvesh", "pvesm"] {
             let place = self.tool(tool);
             let text = format!(
                 "#!/bin/sh\nLAB_PVE_ROOT='{}' exec '{}' {tool} \"$@\"\n",
