@@ -12,7 +12,7 @@ pub(crate) const FILE: &str =
 /// An API key and the connection.
 pub(crate) struct Session {
     pub(crate) client: RawClient,
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Session {
@@ -82,7 +82,7 @@ impl Session {
 
     /// Its status once it is not being deployed any more.
     pub(crate) fn settled(&self, stack: i64) -> i64 {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_mins(2);
         loop {
             let status = self.get(&format!("/api/stacks/{stack}"))["Status"].as_i64();
             if status != Some(3) || Instant::now() > deadline {

@@ -33,7 +33,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Part {
     /// As `portainer/portainer-ce`.
-    Server(ServerFlags),
+    Server(Box<ServerFlags>),
     /// As `portainer/agent`.
     Agent(AgentFlags),
 }
@@ -113,7 +113,7 @@ async fn serve(line: CommandLine) -> Result<(), DoubleError> {
     }
 }
 
-async fn serve_server(flags: ServerFlags, version: &str) -> Result<(), DoubleError> {
+async fn serve_server(flags: Box<ServerFlags>, version: &str) -> Result<(), DoubleError> {
     let password = match &flags.admin_password_file {
         Some(path) => Some(password_of(path)?),
         None => None,
