@@ -27,14 +27,11 @@ pub async fn answer(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFai
 
 async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFailure> {
     match body {
-        RequestBody::Facts => facts::collect(paths)
-            .await
-            .map(Answer::Facts)
-            .map_err(Failure::into_failure),
+        RequestBody::Facts => told(facts::collect(paths).await, Answer::Facts),
         RequestBody::JobStart { job, work } => {
             let job = job.parse().map_err(Failure::into_failure)?;
             let started = job::start::start(paths, &job, &work).await;
-            started.map(Answer::JobStart).map_err(Failure::into_failure)
+            told(started, Answer::JobStart)
         }
         RequestBody::JobStatus { job, after } => {
             let job = job.parse().map_err(Failure::into_failure)?;
@@ -47,53 +44,43 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
         RequestBody::InspectGuest(spec) => Ok(Answer::InspectGuest(inspect(paths, &spec).await?)),
         RequestBody::SwarmView => {
             let view = swarm::view::read(&engine(paths).await?).await;
-            view.map(Answer::SwarmView).map_err(Failure::into_failure)
+            told(view, Answer::SwarmView)
         }
         RequestBody::SwarmToken(role) => {
             let token = swarm::token::read(&engine(paths).await?, role).await;
-            token.map(Answer::SwarmToken).map_err(Failure::into_failure)
+            told(token, Answer::SwarmToken)
         }
         RequestBody::PlanStack(spec) => {
             let plan = stack::plan(&engine(paths).await?, &spec).await;
-            plan.map(Answer::PlanStack).map_err(Failure::into_failure)
+            told(plan, Answer::PlanStack)
         }
         RequestBody::StackStatus { namespace } => {
             let status = stack::status(&engine(paths).await?, &namespace).await;
-            status
-                .map(Answer::StackStatus)
-                .map_err(Failure::into_failure)
+            told(status, Answer::StackStatus)
         }
         RequestBody::Portainer(spec) => {
             let view = portainer::view(paths, &engine(paths).await?, &spec).await;
-            view.map(Answer::Portainer).map_err(Failure::into_failure)
+            told(view, Answer::Portainer)
         }
         RequestBody::MissingPaths { paths: sources } => Ok(Answer::MissingPaths(
             stack::bind_folders::missing(paths.root(), &sources),
         )),
         RequestBody::StackVolumes { namespace } => {
             let volumes = stack::volumes(&engine(paths).await?, &namespace).await;
-            volumes
-                .map(Answer::StackVolumes)
-                .map_err(Failure::into_failure)
+            told(volumes, Answer::StackVolumes)
         }
         RequestBody::SwarmNodeTasks { node_id, services } => {
             let tasks = swarm::tasks::of_node(&engine(paths).await?, &node_id, &services).await;
-            tasks
-                .map(Answer::SwarmNodeTasks)
-                .map_err(Failure::into_failure)
+            told(tasks, Answer::SwarmNodeTasks)
         }
         RequestBody::SwarmNodeUpdate(update) => {
             let mut journal = ProgressLog::to_journal();
             let report = swarm::node::update(&engine(paths).await?, &update, &mut journal).await;
-            report
-                .map(|report| Answer::SwarmNodeUpdate(report.changes))
-                .map_err(Failure::into_failure)
+            told(report, |report| Answer::SwarmNodeUpdate(report.changes))
         }
         RequestBody::SwarmStacks => {
             let stacks = stack::all(&engine(paths).await?).await;
-            stacks
-                .map(Answer::SwarmStacks)
-                .map_err(Failure::into_failure)
+            told(stacks, Answer::SwarmStacks)
         }
     }
 }
@@ -101,6 +88,13 @@ async fn undelayed(paths: &Paths, body: RequestBody) -> Result<Answer, AgentFail
 async fn inspect(paths: &Paths, spec: &GuestSpec) -> Result<GuestPlan, AgentFailure> {
     let plan = guest::apply::inspect(paths, spec).await;
     plan.map_err(Failure::into_failure)
+}
+
+fn told<T, E: Failure>(
+    result: Result<T, E>,
+    answer: fn(T) -> Answer,
+) -> Result<Answer, AgentFailure> {
+    result.map(answer).map_err(Failure::into_failure)
 }
 
 async fn engine(paths: &Paths) -> Result<Engine, AgentFailure> {

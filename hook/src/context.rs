@@ -1,5 +1,7 @@
 //! What every run works with: the places, one snapshot of the configuration, the carried agent.
 
+mod portainer;
+
 use phoenix_common::config::{self, Config, ConfigErrors, SpecError, StackAssignment};
 use phoenix_common::log::Chain;
 use phoenix_common::vmid::Vmid;
@@ -85,7 +87,12 @@ impl Context {
             problems: declared.problems.iter().map(problem).collect(),
             notices: by_hand(guest),
             swarm: self.swarm(guest),
-            stacks: stacks.map(|stack| self.stack(vmid, stack)).collect(),
+            stacks: self
+                .portainer_stack(guest)
+                .into_iter()
+                .chain(stacks.map(|stack| self.stack(vmid, stack)))
+                .collect(),
+            portainer: self.instance(guest),
             unhandled: self
                 .config
                 .unhandled(vmid)

@@ -63,6 +63,12 @@ pub struct PortainerSettings {
     pub allow_vulnerable: bool,
     /// Name of the one environment that stands for a Swarm.
     pub swarm_environment: String,
+    /// In front of the images' names; empty, or with a slash at its end.
+    pub registry: String,
+    /// Where the server listens in its guest.
+    pub https_port: u16,
+    /// Plain HTTP on port 9000 instead.
+    pub plain_http: bool,
     pub admin_username: String,
 }
 
@@ -122,6 +128,9 @@ impl Default for Hypervisor {
                 agent_version: "2.39.6".to_owned(),
                 allow_vulnerable: false,
                 swarm_environment: "swarm".to_owned(),
+                registry: String::new(),
+                https_port: 9443,
+                plain_http: false,
                 admin_username: "admin".to_owned(),
             },
             gateway: None,

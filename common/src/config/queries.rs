@@ -24,7 +24,7 @@ impl fmt::Display for Unhandled {
 }
 
 /// Keys of a guest entry that no planner reads yet. A key leaves the list with the work that acts on it.
-const UNHANDLED_KEYS: [&str; 1] = ["portainer_role"];
+const UNHANDLED_KEYS: [&str; 0] = [];
 
 impl Config {
     /// Guests in the order they start: by `boot_order` (without one last), then by vmid.
@@ -87,14 +87,6 @@ impl Config {
             .filter(|key| guest.declared_keys.contains(**key))
             .map(|key| (*key).to_owned())
             .collect();
-        for stack in &guest.stacks {
-            if stack.deployer == Deployer::Portainer && !stack.manual {
-                keys.push(format!(
-                    "docker_stacks {} (deployer portainer)",
-                    stack.deployed_name
-                ));
-            }
-        }
         if guest.kind == GuestKind::Container {
             keys.push("containers (LXC guests)".to_owned());
         }

@@ -8,7 +8,7 @@ use crate::exit_code::Exit;
 ///
 /// # Errors
 /// Nobody to ask ([`Exit::Usage`]), or no agreement ([`Exit::Refused`]); told on stderr.
-pub(super) fn ask(what: &str, yes: bool) -> Result<(), Exit> {
+pub(in crate::commands) fn ask(what: &str, yes: bool) -> Result<(), Exit> {
     if yes {
         return Ok(());
     }

@@ -6,12 +6,14 @@ pub mod create;
 pub mod events;
 mod lifecycle;
 pub mod plan;
+pub mod portainer;
 pub mod register;
 pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod status;
 pub mod swarm;
+pub mod sync;
 pub mod validate;
 
 use std::error::Error;

@@ -153,6 +153,8 @@ fn foreground_order(context: &Context, args: &RunArgs) -> Order {
         trigger: format!("phoenix run {} {}", args.vmid, args.phase),
         wait_for_others: true,
         arrives: false,
+        portainer: true,
+        only_stack: None,
         deadline: Duration::from_secs(seconds),
         agent_wait: Duration::from_secs(hypervisor.agent_wait_seconds.min(seconds)),
     }

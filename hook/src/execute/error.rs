@@ -3,6 +3,7 @@
 use phoenix_common::vmid::Vmid;
 
 use crate::channel::{ChannelError, JobError, PackageError};
+use crate::portainer::PortainerError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
@@ -14,6 +15,8 @@ pub enum ExecuteError {
     Channel(#[from] ChannelError),
     #[error(transparent)]
     Job(#[from] JobError),
+    #[error(transparent)]
+    Portainer(#[from] Box<PortainerError>),
 }
 
 impl ExecuteError {
@@ -24,6 +27,7 @@ impl ExecuteError {
             Self::OtherAnswer { .. } => true,
             Self::Channel(error) => error.is_transient(),
             Self::Job(error) => error.is_transient(),
+            Self::Portainer(error) => error.is_transient(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod error;
 mod machine;
+pub mod portainer;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub use machine::MachineExecutor;
 use crate::channel::{CarriedPackage, Channel};
 use crate::context::Context;
 use crate::plan::action::{Action, Folders};
+use crate::portainer::credentials::SecretFiles;
 use crate::progress::Progress;
 
 /// What an executor works with.
@@ -36,6 +38,15 @@ impl Executor<'_> {
             Action::InstallAgent { vmid, .. } => self.install_agent(*vmid).await,
             Action::ApplyGuest { vmid, spec, .. } => {
                 self.job(*vmid, Work::ApplyGuest(spec.clone())).await
+            }
+            Action::MakePortainerSecrets => {
+                SecretFiles::new(&self.context.paths)
+                    .generate_missing()
+                    .map_err(Box::new)?;
+                Ok(WorkReport::default())
+            }
+            Action::ApplyPortainer { vmid, spec, .. } => {
+                self.job(*vmid, Work::ApplyPortainer(spec.clone())).await
             }
             Action::SwarmLeave { vmid, .. } => {
                 self.job(*vmid, Work::SwarmLeave { force: true }).await

@@ -181,6 +181,8 @@ impl GuestRun<'_> {
             trigger: format!("phoenix {} {vmid}", self.machine.verb),
             wait_for_others: self.wait_for_others,
             arrives: false,
+            portainer: true,
+            only_stack: None,
             deadline: self.deadline,
             agent_wait,
         }

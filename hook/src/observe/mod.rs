@@ -2,7 +2,9 @@
 
 mod guest;
 mod host;
+mod instance;
 mod machine;
+pub mod portainer;
 mod stacks;
 mod swarm;
 
@@ -13,11 +15,12 @@ use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::retry::Deadline;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Answer, FailureKind, RequestBody};
+use phoenix_common::wire::{Answer, Docker, FailureKind, RequestBody};
 
 use crate::channel::{Channel, ChannelError};
 use crate::context::Context;
 use crate::plan::desired::Desired;
+use crate::plan::instance::InstanceDesired;
 use crate::plan::observed::{AgentState, ObservedGuest, ObservedSwarm, Refusal};
 
 pub use host::host_state;
@@ -35,6 +38,7 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
         guest_plan: Observed::unknown("the guest agent has not answered"),
         swarm: None,
         stacks: BTreeMap::new(),
+        portainer: Observed::unknown("Docker does not answer yet"),
     };
     if !seen.runs() {
         return seen;
@@ -44,6 +48,11 @@ pub async fn observe(context: &Context, desired: &Desired) -> ObservedGuest {
         return seen;
     };
     seen.guest_plan = guest::plan(context, desired).await;
+    if let Some(InstanceDesired::Containers(spec)) = &desired.portainer
+        && matches!(facts.docker, Observed::Known(Docker::Running { .. }))
+    {
+        seen.portainer = instance::observe(context, desired.vmid, spec).await;
+    }
     if let Some(wanted) = &desired.swarm {
         let own = Some((desired.vmid, facts.as_ref()));
         let swarm = swarm::observe(context, &wanted.managers, own).await;

@@ -1,6 +1,6 @@
 //! The steps a plan is made of. An action holds all it needs: nothing is decided while executing.
 
-use phoenix_common::spec::{GuestSpec, StackSpec};
+use phoenix_common::spec::{GuestSpec, PortainerSpec, StackSpec};
 use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::{Change, ChangeVerb, SwarmInit, SwarmNodeUpdate, SwarmRole};
 use serde::Serialize;
@@ -17,6 +17,14 @@ pub enum Action {
         vmid: Vmid,
         #[serde(skip)]
         spec: GuestSpec,
+        changes: Vec<Change>,
+    },
+    /// The administrator's password and the agents' secret, on this node.
+    MakePortainerSecrets,
+    ApplyPortainer {
+        vmid: Vmid,
+        #[serde(skip)]
+        spec: Box<PortainerSpec>,
         changes: Vec<Change>,
     },
     SwarmLeave {
@@ -85,7 +93,10 @@ impl Action {
     /// The Swarm whose lock the action needs, if any.
     pub fn swarm(&self) -> Option<&str> {
         match self {
-            Self::InstallAgent { .. } | Self::ApplyGuest { .. } => None,
+            Self::InstallAgent { .. }
+            | Self::ApplyGuest { .. }
+            | Self::MakePortainerSecrets
+            | Self::ApplyPortainer { .. } => None,
             Self::SwarmLeave { swarm, .. }
             | Self::SwarmRemoveNode { swarm, .. }
             | Self::SwarmInit { swarm, .. }

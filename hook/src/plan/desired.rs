@@ -9,6 +9,7 @@ use phoenix_common::vmid::Vmid;
 use phoenix_common::wire::SwarmRole;
 
 use super::Blocked;
+use super::instance::InstanceDesired;
 
 /// The label by which a stack is pinned to a guest: its node carries the guest's vmid.
 pub const VMID_LABEL: &str = "phoenix.vmid";
@@ -30,6 +31,8 @@ pub struct Desired {
     pub problems: Vec<Blocked>,
     /// What is the operator's to do.
     pub notices: Vec<String>,
+    /// `None` when the guest has no part in Portainer.
+    pub portainer: Option<InstanceDesired>,
     /// Keys that are declared and that this version does not act on.
     pub unhandled: Vec<String>,
 }

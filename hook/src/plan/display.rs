@@ -37,6 +37,12 @@ impl fmt::Display for Action {
                     Summary(changes)
                 )
             }
+            Self::MakePortainerSecrets => {
+                formatter.write_str("make Portainer's admin password and agent secret on this node")
+            }
+            Self::ApplyPortainer { changes, .. } => {
+                write!(formatter, "set up Portainer: {}", Summary(changes))
+            }
             _ => self.show_swarm(formatter),
         }
     }
@@ -157,8 +163,11 @@ impl Action {
     /// The single changes the action is made of, for a plan shown in full.
     pub fn changes(&self) -> &[Change] {
         match self {
-            Self::ApplyGuest { changes, .. } | Self::DeployStack { changes, .. } => changes,
+            Self::ApplyGuest { changes, .. }
+            | Self::DeployStack { changes, .. }
+            | Self::ApplyPortainer { changes, .. } => changes,
             Self::InstallAgent { .. }
+            | Self::MakePortainerSecrets
             | Self::SwarmLeave { .. }
             | Self::SwarmRemoveNode { .. }
             | Self::SwarmInit { .. }

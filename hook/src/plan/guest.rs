@@ -7,7 +7,7 @@ use super::action::Action;
 use super::agent::{AgentVerdict, judge_agent, judge_version};
 use super::desired::Desired;
 use super::observed::{AgentState, HostState, ObservedGuest};
-use super::{Blocked, Plan, Waiting, stacks, swarm};
+use super::{Blocked, Plan, Waiting, instance, stacks, swarm};
 
 /// Decides what brings the guest from `observed` to `desired`. A stage that is not done yet ends the plan:
 /// what comes after it is decided when it has been observed anew.
@@ -21,6 +21,9 @@ pub fn plan(desired: &Desired, observed: &ObservedGuest) -> Plan {
     }
     if let Some(facts) = guest_answers(desired, observed, &mut plan) {
         let docker_runs = infrastructure(desired, observed, facts, &mut plan);
+        if docker_runs {
+            instance::plan(desired, observed, &mut plan);
+        }
         if docker_runs && swarm::plan(desired, observed, facts, &mut plan) {
             stacks::plan(desired, observed, &mut plan);
         }
@@ -153,7 +156,8 @@ fn infrastructure(
             }
         }
     }
-    let needs_docker = desired.swarm.is_some() || !desired.stacks.is_empty();
+    let needs_docker =
+        desired.swarm.is_some() || !desired.stacks.is_empty() || desired.portainer.is_some();
     match &facts.docker {
         Observed::Known(Docker::Running { .. }) => true,
         _ if !needs_docker => false,

@@ -7,9 +7,11 @@ pub mod agent;
 pub mod desired;
 pub mod display;
 pub mod guest;
+pub mod instance;
 pub mod machine;
 pub mod observed;
 pub mod pool;
+pub mod portainer;
 pub mod stacks;
 pub mod swarm;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use phoenix_common::observed::Observed;
 use phoenix_common::vmid::Vmid;
-use phoenix_common::wire::{Facts, GuestPlan, Membership, StackPlan, SwarmView};
+use phoenix_common::wire::{Facts, GuestPlan, Membership, PortainerView, StackPlan, SwarmView};
 
 use super::Blocked;
 
@@ -19,6 +19,8 @@ pub struct ObservedGuest {
     pub swarm: Option<ObservedSwarm>,
     /// What the manager's agent would change, by deployed stack name.
     pub stacks: BTreeMap<String, Observed<Result<StackPlan, Refusal>>>,
+    /// Portainer's containers, and what the agent would change about them.
+    pub portainer: Observed<Result<PortainerView, Refusal>>,
 }
 
 /// The guest agent's final word: the same question gets the same answer until somebody does something.

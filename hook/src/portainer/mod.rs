@@ -6,7 +6,8 @@ pub mod client;
 pub mod credentials;
 pub mod error;
 pub mod form;
-pub mod reply;
+pub mod reach;
+mod reply;
 pub mod session;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Observe, plan, execute, observe again, until nothing is left to do.
 
+pub mod portainer;
 mod run;
 mod seen;
 mod stalled;
@@ -15,6 +16,7 @@ use phoenix_common::vmid::Vmid;
 use crate::context::Context;
 use crate::lock::{Lock, LockError, unix_seconds};
 use crate::plan::Plan;
+use crate::plan::desired::Desired;
 use crate::progress::Progress;
 use crate::record::{self, Outcome, RECORD_VERSION, Record, RecordError};
 use run::Run;
@@ -32,6 +34,10 @@ pub struct Order {
     pub wait_for_others: bool,
     /// The guest is on its way to this node (live migration): not being here yet is no reason to end.
     pub arrives: bool,
+    /// Whether the guest's part of Portainer (environment, stacks) is brought about, too.
+    pub portainer: bool,
+    /// Of its stacks this one only, by its deployed name.
+    pub only_stack: Option<String>,
     pub deadline: Duration,
     /// How long a guest's agent may stay silent.
     pub agent_wait: Duration,
@@ -82,9 +88,7 @@ pub async fn reconcile(
     })
     .await
     .map_err(|source| ReconcileError::Lock { vmid, source })?;
-    let desired = context
-        .desired(vmid)
-        .ok_or(ReconcileError::UnknownGuest(vmid))?;
+    let desired = desired(context, order).ok_or(ReconcileError::UnknownGuest(vmid))?;
     let mut run = Run {
         context,
         order,
@@ -107,10 +111,22 @@ pub async fn reconcile(
 
 async fn begin_to_end(run: &mut Run<'_>) -> Result<Ending, ReconcileError> {
     run.write_record()?;
-    let ending = run.rounds().await?;
+    let mut ending = run.rounds().await?;
+    if run.order.portainer && matches!(ending.outcome, Outcome::Converged | Outcome::Blocked) {
+        run.portainer(&mut ending).await;
+    }
     fail_point!("{} before its record is closed", run.order.vmid);
     run.close(&ending)?;
     Ok(ending)
+}
+
+/// What the guest shall be, as far as the run is about it.
+fn desired(context: &Context, order: &Order) -> Option<Desired> {
+    let mut desired = context.desired(order.vmid)?;
+    if let Some(name) = &order.only_stack {
+        desired.stacks.retain(|stack| stack.name == *name);
+    }
+    Some(desired)
 }
 
 fn new_record(context: &Context, order: &Order) -> Record {

@@ -6,6 +6,7 @@ use phoenix_common::log::Chain;
 use phoenix_common::observed::Observed;
 use phoenix_common::retry::{Backoff, Deadline};
 
+use super::portainer::{self, PortainerOrder};
 use super::seen::seen;
 use super::stalled::Stalled;
 use super::{Ending, Order, ReconcileError, open_lines};
@@ -68,6 +69,42 @@ impl Run<'_> {
             self.swarm_lock = None;
             let pause = pauses.next().unwrap_or(Duration::from_secs(3));
             tokio::time::sleep(pause.min(self.deadline.remaining())).await;
+        }
+    }
+
+    /// The guest's part of Portainer, after all else: its environment and its stacks.
+    pub(super) async fn portainer(&mut self, ending: &mut Ending) {
+        let vmid = self.order.vmid;
+        let Some(desired) = self.context.portainer() else {
+            return;
+        };
+        let desired = desired.of_guest(vmid);
+        if desired.environments.is_empty() {
+            return;
+        }
+        let order = PortainerOrder {
+            context: self.context,
+            desired,
+            verb: self.order.verb,
+            vmid: Some(vmid),
+            progress: self.progress,
+            wait_for_others: self.order.wait_for_others,
+            deadline: self.deadline,
+        };
+        let part = portainer::bring(&order).await;
+        ending.actions_tried += part.steps.len();
+        ending.actions_done += part
+            .steps
+            .iter()
+            .filter(|step| step.error.is_empty())
+            .count();
+        self.record.steps.extend(part.steps);
+        ending.open.extend(part.open);
+        ending.waits_for.extend(part.waits_for);
+        ending.refused |= part.refused;
+        ending.retry |= part.retry;
+        if part.outcome != Outcome::Converged {
+            ending.outcome = part.outcome;
         }
     }
 

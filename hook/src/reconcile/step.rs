@@ -64,6 +64,12 @@ impl Run<'_> {
         fail_point!("{vmid} before {text}");
         let result = executor.execute(action).await;
         fail_point!("{vmid} after {text}");
+        if *action == Action::MakePortainerSecrets
+            && let Some(desired) = super::desired(self.context, self.order)
+        {
+            // What the secrets go into could not be told before.
+            self.desired = desired;
+        }
         let error = match &result {
             Ok(report) => {
                 self.warn(&report.warnings);

@@ -99,6 +99,8 @@ fn order(context: &Context, vmid: Vmid, trigger: String, arrives: bool) -> Order
         trigger,
         wait_for_others: false,
         arrives,
+        portainer: true,
+        only_stack: None,
         deadline,
         // Nobody looks on: a guest that boots slowly may use all of it.
         agent_wait: deadline,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{
-    AddressWithPrefix, CertificateFingerprint, GuestName, Host, HostPath, HttpsServer,
+    AddressWithPrefix, CertificateFingerprint, GuestName, Host, HostPath, HttpsServer, ImagePrefix,
     ImageVersion, PlainName,
 };
 use crate::config::guest::Deployer;
@@ -77,6 +77,13 @@ pub(in crate::config) struct PortainerEntry {
     pub(in crate::config) allow_vulnerable: bool,
     /// Name of the environment that stands for the Swarm (default `swarm`).
     pub(in crate::config) swarm_environment: Option<PlainName>,
+    /// In front of the names of Portainer's images, such as `registry.lan:5000/`.
+    pub(in crate::config) registry: Option<ImagePrefix>,
+    /// Port of the server's HTTPS in its guest (default 9443).
+    #[schemars(range(min = 1, max = 65_535))]
+    pub(in crate::config) https_port: Option<u16>,
+    /// Speak plain HTTP with the server, on port 9000: passwords and keys cross the network in the clear.
+    pub(in crate::config) plain_http: bool,
     /// Name of the first administrator (default `admin`).
     pub(in crate::config) admin_username: Option<PlainName>,
 }

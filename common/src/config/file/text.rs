@@ -189,6 +189,12 @@ text!(
     "a constraint is `node.labels.KEY == VALUE`, or one of node.id, node.hostname, node.role, node.ip, node.platform.os, node.platform.arch, with == or !="
 );
 text!(
+    /// A registry and a folder in it, with the slash at its end.
+    ImagePrefix,
+    r"^([a-z0-9][a-z0-9.:-]{0,253}/)([a-z0-9._-]{1,100}/){0,5}$",
+    "write a registry such as registry.lan:5000/, with a slash at its end"
+);
+text!(
     /// A version of a Portainer image, such as `2.39.6`.
     ImageVersion,
     r"^[0-9]+\.[0-9]+\.[0-9]+$",

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::super::error::{ConfigError, Rule};
-use super::super::file::{HypervisorFile, PveApiEntry, RouteEntry};
-use super::super::hypervisor::{ApiTrust, Gateway, Hypervisor, PveApi, Route};
+use super::super::file::{HypervisorFile, PortainerEntry, PveApiEntry, RouteEntry};
+use super::super::hypervisor::{ApiTrust, Gateway, Hypervisor, PortainerSettings, PveApi, Route};
 use super::super::schema;
 use super::super::shape;
 use super::super::source::Place;
@@ -53,25 +53,7 @@ fn merged(file: HypervisorFile, place: &Place<'_>, errors: &mut Vec<ConfigError>
             Err(message) => errors.push(address::error(&pools.item(index), &message)),
         }
     }
-    let portainer = &mut settings.portainer;
-    portainer.node = file.portainer.node.map(String::from);
-    portainer.allow_vulnerable = file.portainer.allow_vulnerable;
-    set(
-        &mut portainer.version,
-        file.portainer.version.map(String::from),
-    );
-    set(
-        &mut portainer.agent_version,
-        file.portainer.agent_version.map(String::from),
-    );
-    set(
-        &mut portainer.swarm_environment,
-        file.portainer.swarm_environment.map(String::from),
-    );
-    set(
-        &mut portainer.admin_username,
-        file.portainer.admin_username.map(String::from),
-    );
+    portainer(file.portainer, &mut settings.portainer);
     settings.gateway = file.gateway.map(|gateway| Gateway {
         vmid: gateway.vmid,
         routes: gateway.routes.into_iter().map(route).collect(),
@@ -111,6 +93,27 @@ fn pve_api(entry: PveApiEntry, place: &Place<'_>) -> Result<PveApi, ConfigError>
         token_file: host_path(&entry.token_file),
         trust,
     })
+}
+
+fn portainer(entry: PortainerEntry, settings: &mut PortainerSettings) {
+    settings.node = entry.node.map(String::from);
+    settings.allow_vulnerable = entry.allow_vulnerable;
+    set(&mut settings.version, entry.version.map(String::from));
+    set(
+        &mut settings.agent_version,
+        entry.agent_version.map(String::from),
+    );
+    set(
+        &mut settings.swarm_environment,
+        entry.swarm_environment.map(String::from),
+    );
+    settings.plain_http = entry.plain_http;
+    set(&mut settings.https_port, entry.https_port);
+    set(&mut settings.registry, entry.registry.map(String::from));
+    set(
+        &mut settings.admin_username,
+        entry.admin_username.map(String::from),
+    );
 }
 
 fn set<T>(setting: &mut T, value: Option<T>) {

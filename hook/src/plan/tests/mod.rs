@@ -44,6 +44,7 @@ fn desired(number: u32, role: SwarmRole) -> Desired {
         stacks: Vec::new(),
         problems: Vec::new(),
         notices: Vec::new(),
+        portainer: None,
         unhandled: Vec::new(),
     }
 }
@@ -161,6 +162,7 @@ fn observed(own: Membership, managers: &[(u32, Observed<Option<Membership>>)]) -
             owner: None,
         }),
         stacks: BTreeMap::new(),
+        portainer: Observed::unknown("not looked at"),
     }
 }
 
