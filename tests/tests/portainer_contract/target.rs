@@ -20,6 +20,7 @@ pub(crate) struct Target {
 
 impl Target {
     /// Asks every behaviour of the double, and the real server if there is one.
+    #[expect(clippy::print_stdout, reason = "which servers were asked")]
     pub(crate) fn each(ask: impl Fn(&Self)) {
         for version in ["2.23.0", "2.39.0", "2.43.0"] {
             ask(&Self::double(version));
@@ -34,6 +35,7 @@ impl Target {
     }
 
     /// The same, with an agent to register.
+    #[expect(clippy::print_stdout, reason = "which servers were not asked")]
     pub(crate) fn each_with_agent(ask: impl Fn(&Self, &str)) {
         Self::each(|target| match &target.agent {
             Some(agent) => ask(target, agent),
