@@ -36,6 +36,7 @@ struct Cli {
 enum Verb {
     Create(commands::create::CreateArgs),
     Converge(commands::converge::ConvergeArgs),
+    Delete(commands::delete::DeleteArgs),
     Run(commands::run::RunArgs),
     Replay(commands::replay::ReplayArgs),
     Plan(commands::plan::PlanArgs),
@@ -66,6 +67,7 @@ pub fn run(paths: Paths) -> ExitCode {
     let exit = match cli.verb {
         Verb::Create(args) => commands::create::run(&args, &paths),
         Verb::Converge(args) => commands::converge::run(&args, &paths),
+        Verb::Delete(args) => commands::delete::run(&args, &paths),
         Verb::Run(args) => commands::run::run(&args, &paths),
         Verb::Replay(args) => commands::replay::run(&args, &paths),
         Verb::Plan(args) => commands::plan::run(&args, &paths),

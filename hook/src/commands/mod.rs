@@ -3,6 +3,7 @@
 mod consent;
 pub mod converge;
 pub mod create;
+pub mod delete;
 pub mod events;
 mod lifecycle;
 pub mod plan;

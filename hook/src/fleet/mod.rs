@@ -2,6 +2,8 @@
 
 mod guest;
 mod machine;
+mod removal;
 
 pub use guest::{GuestEnding, GuestRun, Stage};
 pub use machine::{MachineEnding, MachineRun};
+pub use removal::{RemovalError, RemovalRun, forget};

@@ -57,18 +57,25 @@ async fn look_here(
         Place::Moving => return Err(LookError::Moving(desired.vmid)),
         Place::Here { kind, conf } => (kind, conf),
     };
-    let socket = context.paths.qmp_socket(desired.vmid);
-    let power = match qmp::query_status(&socket).await {
-        Ok(status) => power(&status),
-        Err(error) if error.nobody_listens() => Power::Stopped,
-        Err(error) => Power::Other(Chain(&error).to_string()),
-    };
     let address = GuestAddress {
         node: node_name(&context.paths)?,
         kind,
         vmid: desired.vmid,
     };
+    let power = match kind {
+        Kind::Qemu => qemu_power(context, desired.vmid).await,
+        Kind::Lxc if pve.status(&address).await?.runs => Power::Running,
+        Kind::Lxc => Power::Stopped,
+    };
     Ok(present(pve, desired, address, conf, power).await)
+}
+
+async fn qemu_power(context: &Context, vmid: Vmid) -> Power {
+    match qmp::query_status(&context.paths.qmp_socket(vmid)).await {
+        Ok(status) => power(&status),
+        Err(error) if error.nobody_listens() => Power::Stopped,
+        Err(error) => Power::Other(Chain(&error).to_string()),
+    }
 }
 
 fn template_here(context: &Context, desired: &MachineDesired) -> Result<Template, LookError> {

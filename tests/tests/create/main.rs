@@ -5,6 +5,7 @@
     reason = "a test program: its panic is its report"
 )]
 
+mod deletion;
 mod estate;
 mod faults;
 mod killed;

@@ -20,6 +20,23 @@ pub struct MachineDesired {
 }
 
 impl MachineDesired {
+    /// A guest of which nothing is declared.
+    pub fn nameless(vmid: Vmid) -> Self {
+        Self {
+            vmid,
+            name: String::new(),
+            template: None,
+            cores: None,
+            memory_mib: None,
+            disk_gib: None,
+            user: None,
+            ssh_keys: Vec::new(),
+            network: None,
+            start_at_boot: None,
+            boot_order: None,
+        }
+    }
+
     /// The machine of a declared guest.
     pub fn of(guest: &Guest) -> Self {
         let declared = |key: &str| guest.declared_keys.contains(key);

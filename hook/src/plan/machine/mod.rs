@@ -11,6 +11,7 @@ mod display;
 pub mod mark;
 mod network;
 pub mod observed;
+pub mod removal;
 #[cfg(test)]
 mod tests;
 

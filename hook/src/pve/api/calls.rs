@@ -108,6 +108,16 @@ impl Pve {
     }
 
     pub async fn status(&self, guest: &GuestAddress) -> Result<GuestStatus, ApiError> {
+        if let (Self::Local(local), Kind::Lxc) = (self, guest.kind) {
+            let vmid = guest.vmid.to_string();
+            let deadline = Deadline::after(QUESTION);
+            let said = local.pct(&["status", &vmid], deadline, &mut |_| {}).await?;
+            return Ok(GuestStatus {
+                runs: said.trim() != "status: stopped",
+                qemu: None,
+                is_ha_managed: false,
+            });
+        }
         let call = Call::new(Method::Get, guest.path("/status/current"));
         let answer = self.get(call).await?;
         let word = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -202,10 +212,16 @@ impl Pve {
         seconds: u64,
         on_line: OnLine<'_>,
     ) -> Result<(), ApiError> {
+        let deadline = Deadline::after(POWER);
+        if let (Self::Local(local), Kind::Lxc) = (self, guest.kind) {
+            let (vmid, seconds) = (guest.vmid.to_string(), seconds.to_string());
+            let words = ["shutdown", &vmid, "--timeout", &seconds, "--forceStop", "1"];
+            return local.pct(&words, deadline, on_line).await.map(drop);
+        }
         let call = Call::new(Method::Create, guest.path("/status/shutdown"))
             .with("timeout", seconds.to_string())
             .with("forceStop", "1");
-        self.task(&call, Deadline::after(POWER), on_line).await
+        self.task(&call, deadline, on_line).await
     }
 
     /// Removes a stopped guest with its disks, and what refers to it: backup jobs, replication, HA, firewall.
@@ -215,13 +231,19 @@ impl Pve {
         past_lock: bool,
         on_line: OnLine<'_>,
     ) -> Result<(), ApiError> {
+        let deadline = Deadline::after(DESTROY);
+        if let (Self::Local(local), Kind::Lxc) = (self, guest.kind) {
+            let vmid = guest.vmid.to_string();
+            let words = ["destroy", &vmid, "--purge", "1"];
+            return local.pct(&words, deadline, on_line).await.map(drop);
+        }
         let mut call = Call::new(Method::Delete, guest.path(""))
             .with("purge", "1")
             .with("destroy-unreferenced-disks", "1");
         if past_lock && self.is_root() {
             call = call.with("skiplock", "1");
         }
-        match self.task(&call, Deadline::after(DESTROY), on_line).await {
+        match self.task(&call, deadline, on_line).await {
             // Whoever got here first did what was asked for.
             Err(ApiError::Refused {
                 message,

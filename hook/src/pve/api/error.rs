@@ -4,7 +4,7 @@ use phoenix_common::command::CommandError;
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::vmid::Vmid;
 
-use super::{Call, Upid};
+use super::Upid;
 use crate::https::HttpsError;
 
 #[derive(Debug, thiserror::Error)]
@@ -118,9 +118,9 @@ impl Refusal {
 }
 
 impl ApiError {
-    pub(super) fn refused(call: &Call, status: Option<u16>, message: String) -> Self {
+    pub(super) fn refused(call: &str, status: Option<u16>, message: String) -> Self {
         Self::Refused {
-            call: call.to_string(),
+            call: call.to_owned(),
             refusal: Refusal::of(status, &message),
             message,
         }

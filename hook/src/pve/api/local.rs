@@ -52,10 +52,35 @@ impl Local {
     }
 }
 
+impl Local {
+    /// `pct <words>`: containers are stopped and removed by their own tool, whose exit codes can be relied on.
+    pub(super) async fn pct(
+        &self,
+        words: &[&str],
+        deadline: Deadline,
+        on_line: OnLine<'_>,
+    ) -> Result<String, ApiError> {
+        let call = format!("pct {}", words.join(" "));
+        let ended = tool(&self.paths, "pct", deadline.remaining())
+            .args(words)
+            .run_showing(on_line)
+            .await
+            .map_err(|source| ApiError::Tool {
+                call: call.clone(),
+                source,
+            })?;
+        if ended.code == 0 {
+            return Ok(String::from_utf8_lossy(&ended.output.stdout).into_owned());
+        }
+        let message = complaint(&String::from_utf8_lossy(&ended.output.stderr));
+        Err(ApiError::refused(&call, None, message))
+    }
+}
+
 fn answer(call: &Call, ended: &Ended) -> Result<Value, ApiError> {
     if ended.code != 0 {
         let message = complaint(&String::from_utf8_lossy(&ended.output.stderr));
-        return Err(ApiError::refused(call, None, message));
+        return Err(ApiError::refused(&call.to_string(), None, message));
     }
     let stdout = String::from_utf8_lossy(&ended.output.stdout);
     let last = stdout.lines().rev().find(|line| !line.trim().is_empty());

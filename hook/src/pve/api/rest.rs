@@ -96,7 +96,11 @@ fn read(call: &Call, answer: &HttpsAnswer) -> Result<Value, ApiError> {
         // Recorded: 401 has no body, and broken JSON is answered with Perl's own words.
         Err(_) => answer.reason.clone(),
     };
-    Err(ApiError::refused(call, Some(answer.status), message))
+    Err(ApiError::refused(
+        &call.to_string(),
+        Some(answer.status),
+        message,
+    ))
 }
 
 fn complaint(envelope: &Envelope, reason: &str) -> String {
