@@ -17,7 +17,7 @@ CHECK_PACKAGES := shellcheck lintian python3-venv
 BENCH_PACKAGES := jq perl
 LAB := cargo run --locked --quiet -p phoenix-tests --bin lab --
 # Tests that need this checkout alone; every other file of tests/tests needs the lab.
-SOURCE_TESTS := floors dependencies wrapper portainer_double portainer_transcripts portainer_contract
+SOURCE_TESTS := floors dependencies wrapper portainer_double portainer_transcripts portainer_contract portainer_faults
 LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/tests/*.rs))) \
 	$(notdir $(patsubst %/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \
