@@ -37,6 +37,8 @@ enum Verb {
     Create(commands::create::CreateArgs),
     Converge(commands::converge::ConvergeArgs),
     Delete(commands::delete::DeleteArgs),
+    #[command(alias = "LetsGo")]
+    LetsGo(commands::lets_go::LetsGoArgs),
     Run(commands::run::RunArgs),
     Replay(commands::replay::ReplayArgs),
     Plan(commands::plan::PlanArgs),
@@ -68,6 +70,7 @@ pub fn run(paths: Paths) -> ExitCode {
         Verb::Create(args) => commands::create::run(&args, &paths),
         Verb::Converge(args) => commands::converge::run(&args, &paths),
         Verb::Delete(args) => commands::delete::run(&args, &paths),
+        Verb::LetsGo(args) => commands::lets_go::run(&args, &paths),
         Verb::Run(args) => commands::run::run(&args, &paths),
         Verb::Replay(args) => commands::replay::run(&args, &paths),
         Verb::Plan(args) => commands::plan::run(&args, &paths),

@@ -5,6 +5,7 @@ pub mod converge;
 pub mod create;
 pub mod delete;
 pub mod events;
+pub mod lets_go;
 mod lifecycle;
 pub mod plan;
 pub mod portainer;

@@ -9,6 +9,7 @@ mod deletion;
 mod estate;
 mod faults;
 mod killed;
+mod lets_go;
 mod node;
 mod rest;
 mod seed;

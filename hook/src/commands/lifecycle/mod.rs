@@ -2,6 +2,8 @@
 
 mod report;
 
+pub(super) use report::{ending_lines, plan_lines};
+
 use std::time::Duration;
 
 use phoenix_common::config::{Guest, GuestKind};
