@@ -1,6 +1,6 @@
 //! The examples of the users' own documents load as they stand.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use phoenix_common::config::{Deployer, GuestKind, PortainerRole, check_files, load};
 use phoenix_common::vmid::Vmid;
@@ -93,4 +93,30 @@ fn a_manifest_and_an_assignment_load_unchanged() {
     let assignment = &config.guests[&vmid(1002)].stacks[0];
     assert_eq!(assignment.deployed_name, "qdrant_service");
     assert_eq!(assignment.deployer, Deployer::Portainer);
+}
+
+/// The files that the guide for new VMs shows are a configuration as they stand there.
+#[test]
+fn the_guides_example_loads() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/usage/vm-creation-guide.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let folder = "/etc/phoenix/";
+    let shown: Vec<(PathBuf, String)> = guide
+        .split(&format!("`{folder}"))
+        .skip(1)
+        .map(|part| {
+            let (path, rest) = part.split_once('`').unwrap();
+            let block = rest.split("```").nth(1).unwrap();
+            let (_language, text) = block.split_once('\n').unwrap();
+            (PathBuf::from(path), text.to_owned())
+        })
+        .collect();
+    assert_eq!(shown.len(), 3);
+    let json = shown
+        .into_iter()
+        .filter(|(path, _)| path.extension().is_some_and(|end| end == "json"));
+    let outcome = check_files(Path::new(folder), &json.collect());
+    assert_eq!(outcome.errors, []);
+    let guest = &outcome.config.guests[&vmid(1004)];
+    assert_eq!(guest.stacks[0].deployed_name, "production_shop");
 }
