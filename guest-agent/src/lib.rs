@@ -7,6 +7,7 @@ pub mod docker;
 pub mod facts;
 pub mod failure;
 pub mod files;
+pub mod gpu;
 pub mod guest;
 pub mod job;
 pub mod paths;

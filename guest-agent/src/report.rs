@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use phoenix_common::observed::Observed;
 use phoenix_common::untrusted::Untrusted;
-use phoenix_common::wire::{Docker, Facts, Membership};
+use phoenix_common::wire::{Docker, Facts, Gpu, Membership};
 
 /// Prints the facts to stdout, as lines or as JSON.
 ///
@@ -52,6 +52,7 @@ fn lines(facts: &Facts) -> Vec<(&'static str, String)> {
             format!("{:?}", facts.cloud_init).to_lowercase(),
         ),
         ("docker", docker(&facts.docker)),
+        ("gpus", gpus(facts.gpus.as_ref())),
         (
             "running jobs",
             if jobs.is_empty() {
@@ -61,6 +62,21 @@ fn lines(facts: &Facts) -> Vec<(&'static str, String)> {
             },
         ),
     ]
+}
+
+fn gpus(gpus: Option<&Observed<Vec<Gpu>>>) -> String {
+    match gpus {
+        None => "not looked for".into(),
+        Some(Observed::Unknown(reason)) => format!("unknown: {reason}"),
+        Some(Observed::Known(gpus)) if gpus.is_empty() => "none".into(),
+        Some(Observed::Known(gpus)) => {
+            let one = |gpu: &Gpu| {
+                let driver = if gpu.has_driver { "" } else { ", no driver" };
+                format!("{} ({}{driver})", gpu.name, gpu.id)
+            };
+            gpus.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 fn docker(docker: &Observed<Docker>) -> String {

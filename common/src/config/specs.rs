@@ -13,7 +13,8 @@ use crate::digest::sha256_hex;
 use crate::fs::{FileError, read_limited};
 use crate::secret::Secret;
 use crate::spec::{
-    ComposeText, DockerSpec, FileContent, FileSpec, GuestSpec, StackFile, StackSpec, VolumeSpec,
+    ComposeText, DockerSpec, FileContent, FileSpec, GpuSpec, GuestSpec, StackFile, StackSpec,
+    VolumeSpec,
 };
 use crate::vmid::Vmid;
 
@@ -108,6 +109,7 @@ impl Config {
             docker: guest.features.docker.then(DockerSpec::default),
             volumes: Some(guest.volumes.iter().map(volume_spec).collect()),
             files: Some(files),
+            gpu: wants_gpu(guest).then(GpuSpec::default),
         };
         Ok(GuestDeclaration { spec, problems })
     }
@@ -167,6 +169,12 @@ impl Config {
             wait_seconds: stack.wait_seconds,
         })
     }
+}
+
+/// The node label says so, and there is an engine to tell.
+fn wants_gpu(guest: &Guest) -> bool {
+    let label = (guest.swarm.as_ref()).and_then(|member| member.labels.get("gpu"));
+    guest.features.docker && label.is_some_and(|value| value == "true")
 }
 
 fn volume_spec(volume: &Volume) -> VolumeSpec {

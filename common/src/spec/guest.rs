@@ -18,6 +18,9 @@ pub struct GuestSpec {
     /// All files of the guest: one that Phoenix has placed and that is not here is reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<FileSpec>>,
+    /// The GPUs that are found shall be Docker's generic resources; `None`: not Phoenix's business.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuSpec>,
 }
 
 /// Feature `base_setup`: what is declared is made so, nothing by default.
@@ -39,9 +42,27 @@ pub struct BaseSetupSpec {
     /// A locale that must exist and be the default, such as `en_US.UTF-8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
+    /// Whether Debian's unattended-upgrades installs security updates by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unattended_upgrades: Option<UnattendedUpgradesSpec>,
+}
+
+/// Settings of unattended-upgrades.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnattendedUpgradesSpec {
+    pub enabled: bool,
+    /// `HH:MM`, at which the guest may boot anew for an update; `None`: never by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reboot_at: Option<String>,
 }
 
 /// Feature `docker`: installed, enabled and answering on its socket. Ends there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DockerSpec {}
+
+/// Label `gpu=true`: what GPUs there are is found in the guest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GpuSpec {}

@@ -7,7 +7,7 @@ mod stack;
 mod volume;
 
 pub use file::{FileContent, FileOwner, FileSpec};
-pub use guest::{BaseSetupSpec, DockerSpec, GuestSpec};
+pub use guest::{BaseSetupSpec, DockerSpec, GpuSpec, GuestSpec, UnattendedUpgradesSpec};
 pub use portainer::{PortainerAgentSpec, PortainerServerSpec, PortainerSpec};
 pub use stack::{
     Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,

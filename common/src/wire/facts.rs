@@ -27,6 +27,9 @@ pub struct Facts {
     pub docker: Observed<Docker>,
     /// Jobs that are running now.
     pub running_jobs: Vec<RunningJob>,
+    /// `None` from an agent that does not look for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<Observed<Vec<Gpu>>>,
 }
 
 impl Facts {
@@ -40,6 +43,24 @@ impl Facts {
             _ => None,
         }
     }
+}
+
+/// A graphics processor of the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    pub vendor: GpuVendor,
+    /// NVIDIA's UUID where its driver works, else the address on the PCI bus.
+    pub id: String,
+    pub name: String,
+    /// A driver has it, so that containers can use it.
+    pub has_driver: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GpuVendor {
+    Nvidia,
+    Amd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! Version rule: a field may be added (readers of answers ignore what they do not know); anything else
 //! raises [`PROTOCOL_VERSION`]. `tests/fixtures/wire` keeps an old message of each version.
 
+mod bounded;
 mod facts;
 mod job;
 mod portainer;
@@ -13,7 +14,7 @@ mod stack;
 mod swarm;
 mod work;
 
-pub use facts::{CloudInit, Docker, Facts, Membership, RunningJob, SwarmRemains};
+pub use facts::{CloudInit, Docker, Facts, Gpu, GpuVendor, Membership, RunningJob, SwarmRemains};
 pub use job::{JobStarted, JobState, JobStatus, Progress, WorkReport};
 pub use portainer::{PortainerContainer, PortainerView, PullImages, RemoveOrphans};
 pub use request::{Request, RequestBody};

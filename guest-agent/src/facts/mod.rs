@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod cloud_init;
 pub mod docker;
+pub mod gpus;
 mod os;
 
 use phoenix_common::fs::FileError;
@@ -46,5 +47,6 @@ pub async fn collect(paths: &Paths) -> Result<Facts, FactsError> {
         cloud_init: cloud_init::state(paths).await,
         docker: docker::observe(paths).await,
         running_jobs: job::status::running(paths),
+        gpus: Some(gpus::observe(paths).await),
     })
 }

@@ -3,6 +3,7 @@
 use phoenix_common::wire::{Change, ChangeVerb, FieldChange};
 
 use crate::files::plan::PlaceFile;
+use crate::gpu::plan::OfferGpus;
 use crate::volumes::plan::VolumeAction;
 
 /// One step, with all it needs.
@@ -32,8 +33,13 @@ pub enum GuestAction {
         before: Option<String>,
         name: String,
     },
+    SetUnattendedUpgrades {
+        text: String,
+        shown: String,
+    },
     Volume(VolumeAction),
     PlaceFile(Box<PlaceFile>),
+    OfferGpus(OfferGpus),
     InstallDocker,
     /// Enables the units and starts what does not run.
     StartDocker {
@@ -69,8 +75,12 @@ impl GuestAction {
             Self::SetDefaultLocale { before, name } => {
                 vec![set("default locale", "LANG", before.as_deref(), name)]
             }
+            Self::SetUnattendedUpgrades { shown, .. } => {
+                vec![set("unattended upgrades", "state", None, shown)]
+            }
             Self::Volume(action) => vec![action.change()],
             Self::PlaceFile(action) => vec![action.change.clone()],
+            Self::OfferGpus(action) => vec![action.change.clone()],
             Self::InstallDocker => vec![change(ChangeVerb::Create, "package docker.io".to_owned())],
             Self::StartDocker {
                 disabled_units,

@@ -44,7 +44,17 @@ fn check_base_setup(spec: &BaseSetupSpec) -> Result<(), GuestError> {
         .ssh_authorized_keys
         .iter()
         .map(|line| ("line of authorized_keys", line, is_key_line as Check));
-    for (what, word, is_fine) in names.chain(user).chain(zone).chain(locale).chain(keys) {
+    let upgrades = spec.unattended_upgrades.iter();
+    let times = upgrades
+        .flat_map(|upgrades| upgrades.reboot_at.iter())
+        .map(|time| ("time of day", time, is_time as Check));
+    for (what, word, is_fine) in names
+        .chain(user)
+        .chain(zone)
+        .chain(locale)
+        .chain(keys)
+        .chain(times)
+    {
         if !is_fine(word) {
             return Err(GuestError::Word {
                 what,
@@ -102,6 +112,16 @@ fn is_locale(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.@-".contains(&byte))
+}
+
+fn is_time(word: &str) -> bool {
+    let digits = |text: &str, limit: u8| {
+        text.len() == 2
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && text.parse::<u8>().is_ok_and(|number| number < limit)
+    };
+    let parts = word.split_once(':');
+    parts.is_some_and(|(hour, minute)| digits(hour, 24) && digits(minute, 60))
 }
 
 fn is_key_line(line: &str) -> bool {
@@ -173,6 +193,20 @@ mod tests {
             for word in bad {
                 assert!(!check(word), "{word:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_is_four_digits() {
+        for (word, fine) in [
+            ("03:30", true),
+            ("23:59", true),
+            ("3:30", false),
+            ("24:00", false),
+            ("03:60", false),
+            ("03:3\n", false),
+        ] {
+            assert_eq!(is_time(word), fine, "{word:?}");
         }
     }
 

@@ -77,7 +77,7 @@ pub(super) async fn start(paths: &Paths) -> Result<(), GuestError> {
     await_answer(paths).await
 }
 
-async fn await_answer(paths: &Paths) -> Result<(), GuestError> {
+pub(super) async fn await_answer(paths: &Paths) -> Result<(), GuestError> {
     let deadline = Deadline::after(START_DEADLINE);
     let mut pauses = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {

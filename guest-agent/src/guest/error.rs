@@ -11,6 +11,7 @@ use phoenix_common::wire::FailureKind;
 use crate::docker::error::EngineError;
 use crate::failure::Failure;
 use crate::files::error::FilesError;
+use crate::gpu::error::GpuError;
 use crate::program::ProgramMissing;
 use crate::volumes::error::VolumeError;
 use crate::volumes::refusal::VolumeRefusal;
@@ -62,6 +63,8 @@ pub enum GuestError {
     Volume(Box<VolumeError>),
     #[error(transparent)]
     Files(#[from] FilesError),
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
     #[error("cloud-init still works after {minutes} min")]
     CloudInit { minutes: u64 },
     #[error("Docker does not answer after its start")]
@@ -84,6 +87,7 @@ impl Failure for GuestError {
             Self::InstallWithoutLists { install, .. } => install.kind(),
             Self::Volume(error) => error.kind(),
             Self::Files(error) => error.kind(),
+            Self::Gpu(error) => error.kind(),
             _ => FailureKind::Failed,
         }
     }

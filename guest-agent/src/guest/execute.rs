@@ -7,9 +7,11 @@ use phoenix_common::wire::CloudInit;
 
 use super::action::GuestAction;
 use super::error::GuestError;
-use super::{apt, authorized_keys, docker_service, files, locale, observe, timezone};
+use super::{apt, authorized_keys, docker_service, files, locale, observe, timezone, unattended};
 use crate::facts::cloud_init;
 use crate::files as placing;
+use crate::gpu;
+use crate::gpu::plan::OfferGpus;
 use crate::paths::Paths;
 use crate::program;
 use crate::progress::ProgressLog;
@@ -56,12 +58,17 @@ pub(super) async fn execute(
             progress.step("base_setup", &format!("default locale {name}"));
             locale::set_default(paths, name)
         }
+        GuestAction::SetUnattendedUpgrades { text, shown } => {
+            progress.step("base_setup", &format!("unattended upgrades {shown}"));
+            Ok(files::replace(&paths.at(unattended::FILE), text)?)
+        }
         GuestAction::Volume(action) => {
             Ok(volumes::execute::execute(paths, action, progress).await?)
         }
         GuestAction::PlaceFile(action) => {
             Ok(placing::execute::execute(paths, action, progress).await?)
         }
+        GuestAction::OfferGpus(action) => offer_gpus(paths, action, progress).await,
         GuestAction::InstallDocker => {
             progress.step("docker", "installing docker.io");
             docker_service::install(paths).await
@@ -73,6 +80,18 @@ pub(super) async fn execute(
             Ok(())
         }
     }
+}
+
+async fn offer_gpus(
+    paths: &Paths,
+    action: &OfferGpus,
+    progress: &mut ProgressLog,
+) -> Result<(), GuestError> {
+    gpu::execute::execute(paths, action, progress).await?;
+    if action.restart {
+        docker_service::await_answer(paths).await?;
+    }
+    Ok(())
 }
 
 async fn install(paths: &Paths, packages: &[String]) -> Result<(), GuestError> {

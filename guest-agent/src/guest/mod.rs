@@ -14,3 +14,4 @@ pub mod observe;
 pub mod observed;
 pub mod plan;
 mod timezone;
+mod unattended;

@@ -5,9 +5,10 @@ use phoenix_common::wire::CloudInit;
 
 use super::error::GuestError;
 use super::observed::{AuthorizedKeys, ObservedGuest, User};
-use super::{apt, authorized_keys, docker_service, files, locale, timezone};
+use super::{apt, authorized_keys, docker_service, files, locale, timezone, unattended};
 use crate::facts::cloud_init;
 use crate::files as placed;
+use crate::gpu;
 use crate::paths::Paths;
 use crate::volumes;
 
@@ -46,8 +47,14 @@ pub async fn observe(paths: &Paths, spec: &GuestSpec) -> Result<ObservedGuest, G
     if let Some(name) = &base_setup.locale {
         observed.locale = locale::observe(paths, name).await?;
     }
+    if base_setup.unattended_upgrades.is_some() {
+        observed.unattended_upgrades = files::text(&paths.at(unattended::FILE))?;
+    }
     if spec.docker.is_some() {
         observed.docker = docker_service::observe(paths, &observed.packages).await?;
+        if spec.gpu.is_some() {
+            observed.gpus = gpu::observe::observe(paths, observed.docker.answers).await?;
+        }
     }
     Ok(observed)
 }
@@ -57,6 +64,7 @@ fn needs_packages(spec: &GuestSpec, base_setup: &BaseSetupSpec) -> bool {
         || !base_setup.packages.is_empty()
         || base_setup.timezone.is_some()
         || base_setup.locale.is_some()
+        || base_setup.unattended_upgrades.is_some()
         || spec
             .volumes
             .as_ref()

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::files::observed::ObservedFiles;
+use crate::gpu::plan::ObservedGpus;
 use crate::volumes::observed::ObservedVolumes;
 
 /// Everything the planner looks at. Parts that the spec does not ask for stay at their default.
@@ -16,9 +17,12 @@ pub struct ObservedGuest {
     pub user: Option<User>,
     pub timezone: Timezone,
     pub locale: Locale,
+    /// Text of Phoenix's settings of unattended-upgrades.
+    pub unattended_upgrades: String,
     pub volumes: ObservedVolumes,
     pub files: ObservedFiles,
     pub docker: DockerService,
+    pub gpus: ObservedGpus,
 }
 
 /// A line of `/etc/passwd` and the user's keys.

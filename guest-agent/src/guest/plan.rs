@@ -4,7 +4,9 @@ use phoenix_common::spec::{BaseSetupSpec, GuestSpec};
 
 use super::action::GuestAction;
 use super::observed::{DockerService, ObservedGuest};
+use super::unattended;
 use crate::files::plan as files;
+use crate::gpu::plan as gpu;
 use crate::volumes::plan as volumes;
 use crate::volumes::refusal::VolumeRefusal;
 
@@ -27,6 +29,7 @@ pub fn plan(observed: &ObservedGuest, spec: &GuestSpec) -> Result<GuestSteps, Vo
         plan_user(observed, base_setup, &mut actions);
         plan_timezone(observed, base_setup, &mut actions);
         plan_locale(observed, base_setup, &mut actions);
+        plan_unattended(observed, base_setup, &mut actions);
     }
     if let Some(declared) = &spec.volumes {
         let steps = volumes::plan(&observed.volumes, declared)?;
@@ -37,6 +40,12 @@ pub fn plan(observed: &ObservedGuest, spec: &GuestSpec) -> Result<GuestSteps, Vo
         let place = |file| GuestAction::PlaceFile(Box::new(file));
         actions.extend(steps.actions.into_iter().map(place));
         notices.extend(steps.notices);
+    }
+    if spec.docker.is_some() && spec.gpu.is_some() {
+        // Before Docker's first start, which then needs no second one.
+        let (offer, said) = gpu::plan(&observed.gpus);
+        actions.extend(offer.map(GuestAction::OfferGpus));
+        notices.extend(said);
     }
     if spec.docker.is_some() {
         plan_docker(&observed.docker, &mut actions);
@@ -53,6 +62,8 @@ fn plan_packages(observed: &ObservedGuest, spec: &GuestSpec, actions: &mut Vec<G
     let base_setup = spec.base_setup.as_ref().unwrap_or(&nothing);
     let needs_database = base_setup.timezone.is_some() && !observed.timezone.has_database;
     let needs_generator = wants_new_locale(observed, base_setup) && !observed.locale.has_generator;
+    let upgrades = base_setup.unattended_upgrades.as_ref();
+    let needs_upgrader = upgrades.is_some_and(|declared| declared.enabled);
     let volumes = spec.volumes.iter().flatten();
     let needs_mount_program = volumes.count() > 0 && !observed.volumes.has_mount_program;
     let mut packages: Vec<String> = base_setup
@@ -60,6 +71,7 @@ fn plan_packages(observed: &ObservedGuest, spec: &GuestSpec, actions: &mut Vec<G
         .iter()
         .cloned()
         .chain(needs_mount_program.then(|| "nfs-common".to_owned()))
+        .chain(needs_upgrader.then(|| "unattended-upgrades".to_owned()))
         .chain(needs_database.then(|| "tzdata".to_owned()))
         .chain(needs_generator.then(|| "locales".to_owned()))
         .filter(|name| !observed.packages.contains(name))
@@ -120,6 +132,19 @@ fn plan_locale(observed: &ObservedGuest, spec: &BaseSetupSpec, actions: &mut Vec
         actions.push(GuestAction::SetDefaultLocale {
             before: observed.locale.default.clone(),
             name: name.clone(),
+        });
+    }
+}
+
+fn plan_unattended(observed: &ObservedGuest, spec: &BaseSetupSpec, actions: &mut Vec<GuestAction>) {
+    let Some(declared) = &spec.unattended_upgrades else {
+        return;
+    };
+    let text = unattended::text(declared);
+    if observed.unattended_upgrades != text {
+        actions.push(GuestAction::SetUnattendedUpgrades {
+            text,
+            shown: unattended::shown(declared),
         });
     }
 }

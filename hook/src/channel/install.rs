@@ -75,7 +75,7 @@ impl Channel {
     pub async fn facts(&self, deadline: Deadline) -> Result<Facts, ChannelError> {
         let vmid = self.vmid();
         match self.answer(RequestBody::Facts, deadline).await? {
-            Answer::Facts(facts) => Ok(facts),
+            Answer::Facts(facts) => Ok(facts.bounded()),
             _ => Err(ChannelError::ForeignAnswer { vmid }),
         }
     }

@@ -66,7 +66,7 @@ pub(super) async fn plan(
 ) -> Observed<Result<GuestPlan, Refusal>> {
     let question = RequestBody::InspectGuest(desired.guest.clone());
     match ask(context, desired.vmid, question).await {
-        Ok(Answer::InspectGuest(plan)) => Observed::Known(Ok(plan)),
+        Ok(Answer::InspectGuest(plan)) => Observed::Known(Ok(plan.bounded())),
         Ok(_) => Observed::unknown("the agent answered another question"),
         Err(error) => verdict(&error),
     }

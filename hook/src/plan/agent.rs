@@ -74,6 +74,7 @@ mod tests {
             cloud_init: CloudInit::Absent,
             docker: Observed::unknown("not asked"),
             running_jobs: Vec::new(),
+            gpus: None,
         }
     }
 

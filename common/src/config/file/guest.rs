@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::text::{
     AbsolutePath, Address, AddressWithPrefix, EnvironmentName, FileMode, GuestName, Host, HostPath,
-    Line, Locale, NodeLabel, NumericOwner, PackageName, PlainName, StackName, TimeZone, UserName,
+    Line, Locale, NodeLabel, NumericOwner, PackageName, PlainName, StackName, TimeOfDay, TimeZone,
+    UserName,
 };
 use crate::config::guest::Deployer;
 use crate::vmid::Vmid;
@@ -166,6 +167,19 @@ pub(in crate::config) struct BaseSetupEntry {
     pub(in crate::config) timezone: Option<TimeZone>,
     #[serde(default)]
     pub(in crate::config) locale: Option<Locale>,
+    #[serde(default)]
+    pub(in crate::config) unattended_upgrades: Option<UnattendedUpgradesEntry>,
+}
+
+/// Security updates without anybody's doing, by Debian's unattended-upgrades.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "UnattendedUpgrades")]
+pub(in crate::config) struct UnattendedUpgradesEntry {
+    pub(in crate::config) enabled: bool,
+    /// When the guest may boot anew for an update; default: never by itself.
+    #[serde(default)]
+    pub(in crate::config) reboot_at: Option<TimeOfDay>,
 }
 
 /// A share mounted in the guest.

@@ -141,6 +141,12 @@ text!(
     "write permission bits such as 0644"
 );
 text!(
+    /// A time of day, such as `03:30`.
+    TimeOfDay,
+    r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+    "write a time such as 03:30"
+);
+text!(
     /// User and group by number, such as `1000:1000`.
     NumericOwner,
     r"^[0-9]{1,9}:[0-9]{1,9}$",

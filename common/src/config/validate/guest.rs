@@ -9,7 +9,7 @@ use super::super::guest::{
 };
 use super::super::source::Place;
 use super::{Context, address, files, swarm};
-use crate::spec::BaseSetupSpec;
+use crate::spec::{BaseSetupSpec, UnattendedUpgradesSpec};
 
 /// The guest with its defaults, and every mistake of the entry that can be seen without the others.
 pub(super) fn checked(
@@ -99,6 +99,11 @@ fn base_setup(entry: &mut GuestEntry) -> BaseSetupSpec {
         spec.packages = texts(declared.packages);
         spec.timezone = declared.timezone.map(String::from);
         spec.locale = declared.locale.map(String::from);
+        spec.unattended_upgrades =
+            (declared.unattended_upgrades).map(|declared| UnattendedUpgradesSpec {
+                enabled: declared.enabled,
+                reboot_at: declared.reboot_at.map(String::from),
+            });
     }
     spec
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::files::observed::ObservedFiles;
+use crate::gpu::plan::ObservedGpus;
 use crate::guest::observed::{AuthorizedKeys, Locale, Timezone, User};
 use crate::volumes::observed::ObservedVolumes;
-use phoenix_common::spec::DockerSpec;
+use phoenix_common::spec::{DockerSpec, UnattendedUpgradesSpec};
 
 const KEY: &str = "ssh-ed25519 AAAA me";
 
@@ -14,6 +15,7 @@ fn spec() -> GuestSpec {
             packages: vec!["curl".into()],
             timezone: Some("Europe/Berlin".into()),
             locale: Some("en_US.UTF-8".into()),
+            unattended_upgrades: None,
         }),
         docker: Some(DockerSpec {}),
         ..GuestSpec::default()
@@ -44,6 +46,7 @@ fn right() -> ObservedGuest {
             default: Some("en_US.UTF-8".into()),
             has_generator: true,
         },
+        unattended_upgrades: String::new(),
         volumes: ObservedVolumes::default(),
         files: ObservedFiles::default(),
         docker: DockerService {
@@ -51,6 +54,7 @@ fn right() -> ObservedGuest {
             disabled_units: Vec::new(),
             answers: true,
         },
+        gpus: ObservedGpus::default(),
     }
 }
 
@@ -161,4 +165,49 @@ fn every_action_that_writes_shows_a_change() {
     for action in actions(&ObservedGuest::default(), &spec()) {
         assert!(!action.changes().is_empty(), "{action:?}");
     }
+}
+
+#[test]
+fn unattended_upgrades_are_set_once() {
+    let declared = |enabled, reboot_at: Option<&str>| GuestSpec {
+        base_setup: Some(BaseSetupSpec {
+            unattended_upgrades: Some(UnattendedUpgradesSpec {
+                enabled,
+                reboot_at: reboot_at.map(str::to_owned),
+            }),
+            ..BaseSetupSpec::default()
+        }),
+        ..GuestSpec::default()
+    };
+    let on = declared(true, Some("03:30"));
+    let steps = actions(&ObservedGuest::default(), &on);
+    let [
+        GuestAction::InstallPackages { packages },
+        GuestAction::SetUnattendedUpgrades { text, shown },
+    ] = &steps[..]
+    else {
+        panic!("{steps:?}")
+    };
+    assert_eq!(
+        (&packages[..], shown.as_str()),
+        (
+            &["unattended-upgrades".to_owned()][..],
+            "on, reboots at 03:30"
+        )
+    );
+    assert!(text.contains("Automatic-Reboot-Time \"03:30\""), "{text}");
+    let mut seen = ObservedGuest {
+        unattended_upgrades: text.clone(),
+        ..ObservedGuest::default()
+    };
+    seen.packages.insert("unattended-upgrades".into());
+    assert_eq!(actions(&seen, &on), []);
+    // Off needs no package, and never reboots.
+    let off = actions(&ObservedGuest::default(), &declared(false, Some("03:30")));
+    let [GuestAction::SetUnattendedUpgrades { text, .. }] = &off[..] else {
+        panic!("{off:?}")
+    };
+    assert!(
+        text.contains("Unattended-Upgrade \"0\"") && text.contains("Automatic-Reboot \"false\"")
+    );
 }

@@ -71,6 +71,7 @@ fn facts(membership: Membership) -> Facts {
             swarm: membership,
         }),
         running_jobs: Vec::new(),
+        gpus: None,
     }
 }
 
