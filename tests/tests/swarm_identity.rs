@@ -124,13 +124,13 @@ fn copied(trio: &Trio) {
     assert_ne!(node_id(trio, 1003), original);
 }
 
-/// A certificate of the node's own name that was valid yesterday.
+/// A certificate of the node's own name that was valid last year.
 fn run_out(trio: &Trio) {
     let script = format!(
-        "systemctl stop docker.socket docker.service; cd {SWARM}/certificates
-        openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout swarm-node.key -out /root/csr \
-            -subj \"$(openssl x509 -in swarm-node.crt -noout -subject -nameopt compat | sed 's/^subject= *//')\"
-        openssl x509 -req -in /root/csr -signkey swarm-node.key -days -1 -out swarm-node.crt
+        "set -e; systemctl stop docker.socket docker.service; cd {SWARM}/certificates
+        subject=\"$(openssl x509 -in swarm-node.crt -noout -subject -nameopt compat | sed 's/^subject= *//')\"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout swarm-node.key \
+            -subj \"$subject\" -not_before 20250101000000Z -not_after 20250201000000Z -out swarm-node.crt
         systemctl start docker.socket docker.service"
     );
     sh(trio, 1002, &script);

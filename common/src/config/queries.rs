@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Config;
-use super::guest::{Deployer, Guest, GuestKind, PortainerRole};
+use super::guest::{Deployer, Guest, PortainerRole};
 use crate::vmid::Vmid;
 
 /// A declared key that this version loads and checks but does not act on.
@@ -87,9 +87,6 @@ impl Config {
             .filter(|key| guest.declared_keys.contains(**key))
             .map(|key| (*key).to_owned())
             .collect();
-        if guest.kind == GuestKind::Container {
-            keys.push("containers (LXC guests)".to_owned());
-        }
         let gateway = self.hypervisor.gateway.as_ref();
         for route in gateway.iter().flat_map(|gateway| &gateway.routes) {
             if route.to_vmid == vmid || gateway.is_some_and(|gateway| gateway.vmid == vmid) {

@@ -23,6 +23,7 @@ pub use push::GuestFile;
 pub use qga::QgaChannel;
 
 use crate::paths::Paths;
+use crate::pve::guest::vmlist;
 use crate::pve::vmlist::Kind;
 
 /// How a guest is reached.
@@ -56,6 +57,14 @@ impl Channel {
     /// The channel to a VM of this node.
     pub fn to_vm(vmid: Vmid, paths: &Paths) -> Self {
         Self::Qga(QgaChannel::new(vmid, paths))
+    }
+
+    /// The channel to a guest of this node, of whatever kind it is there. One that Proxmox does not list (any more) does
+    /// not answer as a VM either.
+    pub fn to(vmid: Vmid, paths: &Paths) -> Self {
+        let list = vmlist(paths).unwrap_or_default();
+        let kind = list.get(vmid).map_or(Kind::Qemu, |entry| entry.kind);
+        Self::to_guest(vmid, kind, paths)
     }
 
     /// The channel to a guest of this node.

@@ -111,7 +111,7 @@ impl Executor<'_> {
     }
 
     fn channel(&self, vmid: Vmid) -> Channel {
-        Channel::to_vm(vmid, &self.context.paths)
+        Channel::to(vmid, &self.context.paths)
     }
 
     async fn job(&self, at: Vmid, work: Work) -> Result<WorkReport, ExecuteError> {

@@ -55,7 +55,7 @@ fn agent_configured(context: &Context, vmid: Vmid) -> bool {
 
 /// The facts of a guest that runs.
 pub(super) async fn facts(context: &Context, vmid: Vmid) -> Result<Facts, ChannelError> {
-    let channel = Channel::to_vm(vmid, &context.paths);
+    let channel = Channel::to(vmid, &context.paths);
     channel.facts(Deadline::after(QUESTION)).await
 }
 

@@ -72,7 +72,7 @@ pub async fn observe_swarm(context: &Context, managers: &[Vmid]) -> ObservedSwar
 }
 
 async fn ask(context: &Context, vmid: Vmid, body: RequestBody) -> Result<Answer, ChannelError> {
-    let channel = Channel::to_vm(vmid, &context.paths);
+    let channel = Channel::to(vmid, &context.paths);
     channel.answer(body, Deadline::after(QUESTION)).await
 }
 

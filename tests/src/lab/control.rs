@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 
 use super::error::LabError;
@@ -50,6 +51,11 @@ pub enum Request {
         machine: String,
         seconds: u64,
     },
+    /// Runs a program in it, as `pct exec` does; its end is waited for without limit.
+    Run {
+        machine: String,
+        program: Program,
+    },
     /// A new guest gets a place in the lab.
     Define {
         guest: super::spec::GuestSpec,
@@ -65,6 +71,43 @@ pub enum Request {
     },
     /// Ends the lab.
     Down,
+}
+
+/// A program to run in a machine, with this environment and no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    pub argv: Vec<String>,
+    pub environment: Vec<(String, String)>,
+    /// Where it starts, if the machine has such a folder; else in `/`.
+    pub folder: String,
+    pub stdin: Bytes,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Output {
+    /// Exit code, or 128 + signal.
+    pub code: u8,
+    pub stdout: Bytes,
+    pub stderr: Bytes,
+}
+
+/// Any bytes, as Base64 on the wire.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = BASE64_STANDARD.decode(text);
+        bytes.map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 /// What QEMU's `query-status` says.
@@ -86,6 +129,7 @@ pub enum QemuStatus {
 pub enum Reply {
     Done,
     Power { power: Power },
+    Ran { output: Output },
     Failed { wrong: String },
 }
 

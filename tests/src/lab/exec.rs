@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use super::control::{Bytes, Output, Program};
 use super::error::LabError;
 use super::run::Run;
 
@@ -73,6 +76,49 @@ impl Inside {
             .env("TERM", term)
             .status()?;
         Ok(status.code().unwrap_or(1))
+    }
+
+    /// Runs a program with nothing but what it is given, and waits until both its streams are closed.
+    pub(super) fn output(self, program: &Program) -> Result<Output, LabError> {
+        let failed = |source| LabError::Spawn {
+            command: program.argv.join(" "),
+            source,
+        };
+        let target = self.0.to_string();
+        let words = enter(&target);
+        let mut child = Command::new(words[0])
+            .args(&words[1..])
+            .args(["env", "-i"])
+            .args(
+                program
+                    .environment
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            )
+            .args(["/bin/sh", "-c", "cd \"$0\" 2>/dev/null; exec \"$@\""])
+            .arg(&program.folder)
+            .args(&program.argv)
+            .env_clear()
+            .envs(ENVIRONMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let stdin = child.stdin.take();
+        let input = program.stdin.0.clone();
+        std::thread::spawn(move || {
+            // A program that does not read its input is no error of ours.
+            let _ = stdin.map(|mut pipe| pipe.write_all(&input));
+        });
+        let ended = child.wait_with_output().map_err(failed)?;
+        let signal = ended.status.signal().map(|signal| 128 + signal);
+        let code = ended.status.code().or(signal).unwrap_or(255);
+        Ok(Output {
+            code: u8::try_from(code).unwrap_or(255),
+            stdout: Bytes(ended.stdout),
+            stderr: Bytes(ended.stderr),
+        })
     }
 
     /// Where a file of the machine lies for the host.

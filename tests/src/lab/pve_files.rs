@@ -100,20 +100,35 @@ fn write_disk(layout: &Layout, guest: &GuestSpec) -> Result<(), LabError> {
 /// Writes a guest's configuration, as `qm config` would read it.
 pub(super) fn write_config(root: &Path, guest: &GuestSpec) -> Result<(), LabError> {
     let mib = guest.memory_bytes.unwrap_or(2 << 30) >> 20;
-    let mut text = format!(
-        "agent: 1\ncores: 2\nmemory: {mib}\nname: {}\nnet0: virtio=BC:24:11:00:{:02X}:{:02X},bridge=vmbr0\n\
-         ostype: l26\nscsihw: virtio-scsi-pci\n",
-        guest.name,
-        guest.vmid.get() >> 8 & 0xff,
-        guest.vmid.get() & 0xff
-    );
+    let (folder, start) = if guest.is_container() {
+        let mac = format!("{:02X}", guest.vmid.get() & 0xff);
+        let text = format!(
+            "arch: amd64\ncores: 2\nhostname: {}\nmemory: {mib}\nnet0: name=eth0,bridge=vmbr0,hwaddr=BC:24:11:01:00:{mac},type=veth\n\
+             ostype: debian\nswap: 512\n",
+            guest.name
+        );
+        ("lxc", text)
+    } else {
+        ("qemu-server", virtual_machine(guest, mib))
+    };
+    let mut text = start;
     for line in &guest.config_lines {
         text += line;
         text.push('\n');
     }
     write(
-        &root.join(format!("nodes/{NODE_NAME}/qemu-server/{}.conf", guest.vmid)),
+        &root.join(format!("nodes/{NODE_NAME}/{folder}/{}.conf", guest.vmid)),
         &text,
+    )
+}
+
+fn virtual_machine(guest: &GuestSpec, mib: u64) -> String {
+    format!(
+        "agent: 1\ncores: 2\nmemory: {mib}\nname: {}\nnet0: virtio=BC:24:11:00:{:02X}:{:02X},bridge=vmbr0\n\
+         ostype: l26\nscsihw: virtio-scsi-pci\n",
+        guest.name,
+        guest.vmid.get() >> 8 & 0xff,
+        guest.vmid.get() & 0xff
     )
 }
 

@@ -228,6 +228,14 @@ impl Server {
                 let power = machine.status().await;
                 return Ok(Reply::Power { power });
             }
+            Request::Run { machine, program } => {
+                let machine = self.machine(&machine).await?;
+                let init = machine.hardware.init();
+                let inside = init.map(|init| Inside(init.pid));
+                let inside = inside.ok_or_else(|| machine.hardware.wrong("is off"))?;
+                let output = blocking(move || inside.output(&program)).await?;
+                return Ok(Reply::Ran { output });
+            }
             Request::Define { guest } => self.define(guest).await?,
             Request::Forget { machine } => self.forget(&machine).await?,
             Request::Obey { machine, obeys } => self.machine(&machine).await?.obey(obeys),

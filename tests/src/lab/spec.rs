@@ -147,6 +147,23 @@ impl GuestSpec {
             .config("template: 1")
     }
 
+    /// A container instead of a virtual machine; `privileged`: with the node's own user ids.
+    #[must_use]
+    pub fn container(self, privileged: bool) -> Self {
+        let vmid = self.vmid;
+        self.config(&format!(
+            "rootfs: local:{vmid}/vm-{vmid}-disk-0.raw,size=4G"
+        ))
+        .config("features: nesting=1,keyctl=1")
+        .config(&format!("unprivileged: {}", u8::from(!privileged)))
+    }
+
+    /// A container's configuration is known by its root file system.
+    pub(super) fn is_container(&self) -> bool {
+        let mut lines = self.config_lines.iter();
+        lines.any(|line| line.starts_with("rootfs: "))
+    }
+
     #[must_use]
     pub fn without_docker(mut self) -> Self {
         self.docker = false;

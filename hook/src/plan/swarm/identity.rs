@@ -136,14 +136,16 @@ impl Step<'_> {
     }
 }
 
-/// Texts of swarmkit (`ca/certificates.go`) and Go (`crypto/x509`).
+/// Texts of swarmkit (`node/node.go`, `ca/certificates.go`) and Go (`crypto/x509`). Also one that cannot be read at all:
+/// the engine does not get further by itself.
 fn is_certificate_error(message: &str) -> bool {
-    message.contains("certificate")
-        && [
-            "not valid after",
-            "has expired or is not yet valid",
-            "is expired",
-        ]
-        .iter()
-        .any(|text| message.contains(text))
+    message.contains("error while loading TLS certificate")
+        || message.contains("certificate")
+            && [
+                "not valid after",
+                "has expired or is not yet valid",
+                "is expired",
+            ]
+            .iter()
+            .any(|text| message.contains(text))
 }

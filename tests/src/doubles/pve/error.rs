@@ -43,6 +43,9 @@ pub(super) enum PveError {
     Parameter(String),
     #[error("{text}")]
     Died { text: String, code: u8 },
+    /// A command in a container ended so; all is said already.
+    #[error("")]
+    Silent(u8),
     /// The double itself failed, not Proxmox.
     #[error("pve double: {0}")]
     Double(String),
@@ -68,7 +71,7 @@ impl PveError {
             // EINTR, left by the alarm.
             Self::LockTimeout(_) => 4,
             Self::NoAgent | Self::Agent(_) => 29,
-            Self::Died { code, .. } => *code,
+            Self::Died { code, .. } | Self::Silent(code) => *code,
             _ => 255,
         }
     }

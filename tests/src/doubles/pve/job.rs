@@ -6,6 +6,7 @@ use std::fs;
 use serde::{Deserialize, Serialize};
 
 use super::clone::Clone as CloneGuest;
+use super::container::ContainerJob;
 use super::create::{Create, template};
 use super::destroy::Destroy;
 use super::error::PveError;
@@ -46,6 +47,7 @@ pub(super) enum Job {
         vmid: u32,
         options: BTreeMap<String, String>,
     },
+    Container(ContainerJob),
     /// Only the hook call that such a task makes.
     Event {
         vmid: u32,
@@ -70,6 +72,7 @@ impl Job {
             Self::Template { .. } => "qmtemplate",
             Self::Resize { .. } => "resize",
             Self::Config { .. } => "qmconfig",
+            Self::Container(job) => job.kind(),
             Self::Event { phase, .. } => match phase {
                 Phase::PreStart | Phase::PostStart => "qmstart",
                 Phase::PreStop | Phase::PostStop => "qmstop",
@@ -84,6 +87,7 @@ impl Job {
             Self::Start(start) => Some(start.vmid),
             Self::Stop(stop) => Some(stop.vmid),
             Self::Shutdown(shutdown) | Self::Reboot(shutdown) => Some(shutdown.vmid),
+            Self::Container(job) => Some(job.vmid()),
             Self::Clone(clone) => Some(clone.vmid),
             Self::Create(create) => Some(create.vmid),
             Self::Destroy(destroy) => Some(destroy.vmid),
@@ -108,6 +112,7 @@ impl Job {
                 bulk::stop_all(node, *timeout_seconds);
                 Ok(())
             }
+            Self::Container(job) => job.run(node),
             Self::Clone(clone) => clone.run(node),
             Self::Create(create) => create.run(node),
             Self::Destroy(destroy) => destroy.run(node),

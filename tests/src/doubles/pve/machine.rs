@@ -9,7 +9,7 @@ use super::config::Config;
 use super::error::PveError;
 use super::node::Node;
 use crate::lab::GuestSpec;
-use crate::lab::control::{Power, QemuStatus, Reply, Request, ask};
+use crate::lab::control::{Output, Power, Program, QemuStatus, Reply, Request, ask};
 use crate::lab::pve_files::DiskContent;
 
 const ANSWER: Duration = Duration::from_mins(1);
@@ -64,6 +64,17 @@ impl Machines {
             config_lines: Vec::new(),
         };
         self.ask(&Request::Define { guest })
+    }
+
+    /// Runs a program in a container.
+    pub(super) fn run(&self, vmid: u32, program: Program) -> Result<Output, PveError> {
+        let machine = vmid.to_string();
+        let request = Request::Run { machine, program };
+        // As `pct exec`: nothing ends it but the program.
+        match ask(&self.0, &request, Duration::from_hours(1))? {
+            Reply::Ran { output } => Ok(output),
+            _ => Err(PveError::Double("no output in the answer".into())),
+        }
     }
 
     /// Its disks are gone. A lab that does not know it has nothing to forget.

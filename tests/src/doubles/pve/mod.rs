@@ -6,6 +6,7 @@ mod arguments;
 mod bulk;
 mod clone;
 mod config;
+mod container;
 mod create;
 mod destroy;
 mod error;
@@ -75,7 +76,9 @@ pub fn run(argv: Vec<OsString>) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            complain(&error);
+            if !matches!(error, PveError::Silent(_)) {
+                complain(&error);
+            }
             error.exit_code()
         }
     }

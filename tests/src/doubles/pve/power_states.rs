@@ -87,6 +87,9 @@ fn act(request: Request, states: &mut BTreeMap<String, QemuStatus>) -> Reply {
             states.insert(machine, QemuStatus::Running);
             Reply::Done
         }
+        Request::Run { .. } => Reply::Failed {
+            wrong: "nothing runs in it".to_owned(),
+        },
         Request::Up | Request::Down | Request::Define { .. } | Request::Obey { .. } => Reply::Done,
     }
 }
