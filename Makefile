@@ -14,7 +14,7 @@ export PHOENIX_DEB_DIR ?= $(CURDIR)/dist/lab
 PACKAGES := gcc libc6-dev dpkg-dev xz-utils debootstrap iproute2
 # Only checks and measurements need these.
 CHECK_PACKAGES := shellcheck lintian python3-venv
-BENCH_PACKAGES := jq perl
+BENCH_PACKAGES := jq perl python3-venv
 LAB := cargo run --locked --quiet -p phoenix-tests --bin lab --
 # Tests that need this checkout alone; every other file of tests/tests needs the lab.
 SOURCE_TESTS := floors dependencies wrapper portainer_double portainer_transcripts portainer_contract portainer_faults
@@ -23,7 +23,7 @@ LAB_TESTS := $(filter-out $(SOURCE_TESTS),$(basename $(notdir $(wildcard tests/t
 SCRIPTS := packaging/build-deb.sh packaging/hook/usr/share/phoenix/phoenix-hook.sh \
 	$(wildcard packaging/*/DEBIAN/p*) .ci/run .ci/suite
 
-.PHONY: help prepare prepare-checks lab-programs build deb deb-lab demo test test-unit test-lab lint fuzz bench clean
+.PHONY: help prepare prepare-checks lab-programs build deb deb-lab demo test test-unit test-lab lint fuzz bench bench-stack clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -90,7 +90,14 @@ fuzz: export PHOENIX_FUZZ_SEED ?= $(shell date +%s)
 fuzz: prepare ## the stack engine's readers against made-up input, 10 minutes a target (not part of test)
 	cargo test --locked --profile fuzz -p phoenix-guest-agent --test stack_fuzz -- --nocapture
 
-bench: deb ## how long Proxmox waits for the hookscript, beside others (not part of test)
+bench: deb lab-programs ## the hookscript and the stack engine beside others, into docs/benchmarks.md (not part of test)
 	$(call install,$(BENCH_PACKAGES))
 	PHOENIX_HOOK=$(TARGET)/x86_64-unknown-linux-gnu/$(PROFILE)/phoenix-hook \
 		cargo run --locked --quiet -p phoenix-tests --bin bench_hook
+	$(MAKE) bench-stack
+
+# Alone: `make bench-stack BENCH="--only noop,writes --runs 20"`.
+bench-stack: deb lab-programs
+	$(call install,$(BENCH_PACKAGES))
+	PHOENIX_BIN_DIR=$(TARGET)/x86_64-unknown-linux-gnu/$(PROFILE) \
+		cargo run --locked --quiet -p phoenix-tests --bin bench_stack -- --docs docs/benchmarks.md $(BENCH)

@@ -29,11 +29,14 @@ async fn calls_carry_the_negotiated_version_headers_and_body() {
     assert_eq!(answer, json!({"ID": "one"}));
     engine.ping().await.unwrap();
     let received = fake.received();
-    assert_eq!(received[1].path, "/v1.41/services/create");
-    assert_eq!(received[1].body, json!({"Name": "web"}));
-    assert!(received[1].headers.contains("x-registry-auth: abc"));
+    // An engine whose ping does not tell its version is asked for it.
+    assert_eq!(received[0].path, "/_ping");
+    assert_eq!(received[1].path, "/version");
+    assert_eq!(received[2].path, "/v1.41/services/create");
+    assert_eq!(received[2].body, json!({"Name": "web"}));
+    assert!(received[2].headers.contains("x-registry-auth: abc"));
     // bollard's own calls are pinned too.
-    assert_eq!(received[2].path, "/v1.41/_ping");
+    assert_eq!(received[3].path, "/v1.41/_ping");
 }
 
 #[tokio::test]

@@ -9,12 +9,15 @@ use hyper::Method;
 use hyper::http::uri::{PathAndQuery, Uri};
 use serde_json::Value;
 
-use super::api_version::ApiVersion;
+use super::api_version::{self, ApiVersion};
 use super::error::EngineError;
 use super::http::{Call, Reply};
 
 /// How long one call may take unless said otherwise. The engine itself waits 20 s for a lost quorum.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
+/// A ping that takes longer tells nothing.
+const PING_DEADLINE: Duration = Duration::from_secs(2);
+const PING_LIMIT_BYTES: usize = 1 << 10;
 /// Longest answer read, in bytes: thousands of services.
 const ANSWER_LIMIT_BYTES: usize = 32 << 20;
 
@@ -38,28 +41,10 @@ impl Engine {
     /// # Errors
     /// Nobody answers there, or no version is understood on both sides.
     pub async fn connect(socket: &Path) -> Result<Self, EngineError> {
-        let call = Call {
-            method: Method::GET,
-            path: "/version",
-            headers: &[],
-            body: None,
+        let api_version = match pinged_version(socket).await {
+            Some(version) => version,
+            None => negotiated_version(socket).await?,
         };
-        let asked = call.asked();
-        let answer = exchange(call, socket, Duration::from_secs(10)).await?;
-        let version = |field: &'static str| {
-            let text = answer.get(field).and_then(Value::as_str);
-            text.and_then(|text| text.parse::<ApiVersion>().ok())
-                .ok_or_else(|| EngineError::Field {
-                    asked: asked.clone(),
-                    field,
-                })
-        };
-        let (engine_oldest, engine_newest) = (version("MinAPIVersion")?, version("ApiVersion")?);
-        let api_version =
-            ApiVersion::negotiate(engine_oldest, engine_newest).ok_or(EngineError::Version {
-                engine_oldest,
-                engine_newest,
-            })?;
         Ok(Self {
             docker: bollard_client(socket, api_version, CALL_DEADLINE)?,
             socket: socket.to_owned(),
@@ -133,6 +118,13 @@ impl Engine {
         }
     }
 
+    /// What the engine says of its place in a Swarm (`active/manager`) without being asked for all it knows;
+    /// `None` of engines before 23.
+    pub async fn swarm_state(&self) -> Option<String> {
+        let headers = ping_headers(&self.socket, PING_DEADLINE).await?;
+        headers.get("Swarm")?.to_str().ok().map(str::to_owned)
+    }
+
     async fn call(
         &self,
         method: Method,
@@ -149,6 +141,52 @@ impl Engine {
         };
         exchange(call, &self.socket, self.call_deadline).await
     }
+}
+
+/// From the head of `/_ping`, which tells the engine's newest version only; `None` where that does not settle
+/// it. An engine takes 10 ms for `/version`, since it runs its helpers for theirs.
+async fn pinged_version(socket: &Path) -> Option<ApiVersion> {
+    let headers = ping_headers(socket, PING_DEADLINE).await?;
+    let newest: ApiVersion = headers.get("Api-Version")?.to_str().ok()?.parse().ok()?;
+    // The engine speaks all from its oldest to that.
+    (newest <= api_version::NEWEST && newest >= api_version::OLDEST).then_some(newest)
+}
+
+async fn negotiated_version(socket: &Path) -> Result<ApiVersion, EngineError> {
+    let call = Call {
+        method: Method::GET,
+        path: "/version",
+        headers: &[],
+        body: None,
+    };
+    let asked = call.asked();
+    let answer = exchange(call, socket, Duration::from_secs(10)).await?;
+    let version = |field: &'static str| {
+        let text = answer.get(field).and_then(Value::as_str);
+        text.and_then(|text| text.parse::<ApiVersion>().ok())
+            .ok_or_else(|| EngineError::Field {
+                asked: asked.clone(),
+                field,
+            })
+    };
+    let (engine_oldest, engine_newest) = (version("MinAPIVersion")?, version("ApiVersion")?);
+    ApiVersion::negotiate(engine_oldest, engine_newest).ok_or(EngineError::Version {
+        engine_oldest,
+        engine_newest,
+    })
+}
+
+/// `None` where there is no answer of an engine.
+async fn ping_headers(socket: &Path, deadline: Duration) -> Option<hyper::HeaderMap> {
+    let call = Call {
+        method: Method::GET,
+        path: "/_ping",
+        headers: &[],
+        body: None,
+    };
+    let reply = tokio::time::timeout(deadline, call.send(socket, PING_LIMIT_BYTES)).await;
+    let reply = reply.ok()?.ok()?;
+    (reply.status == 200).then_some(reply.headers)
 }
 
 /// Percent-encodes `text` for a query value or a path segment.

@@ -23,6 +23,7 @@ pub(super) struct Call<'call> {
 /// What came back.
 pub(super) struct Reply {
     pub status: u16,
+    pub headers: hyper::HeaderMap,
     pub body: Bytes,
 }
 
@@ -90,12 +91,12 @@ async fn read(
     limit_bytes: usize,
 ) -> Result<Reply, EngineError> {
     let status = response.status().as_u16();
-    let collected = Limited::new(response.into_body(), limit_bytes)
-        .collect()
-        .await;
+    let (head, body) = response.into_parts();
+    let collected = Limited::new(body, limit_bytes).collect().await;
     match collected {
         Ok(collected) => Ok(Reply {
             status,
+            headers: head.headers,
             body: collected.to_bytes(),
         }),
         Err(error) => Err(match error.downcast::<hyper::Error>() {

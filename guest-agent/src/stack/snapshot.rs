@@ -38,6 +38,10 @@ pub async fn check_manager(engine: &Engine, namespace: &Namespace) -> Result<(),
 
 /// Whether this engine says that it manages a Swarm.
 pub async fn is_manager(engine: &Engine) -> Result<bool, EngineError> {
+    // Quicker than all that `/info` gathers; what else it may be, that tells.
+    if engine.swarm_state().await.as_deref() == Some("active/manager") {
+        return Ok(true);
+    }
     let info = engine.get("/info").await?;
     let control = info.pointer("/Swarm/ControlAvailable");
     Ok(control.and_then(Value::as_bool) == Some(true))
