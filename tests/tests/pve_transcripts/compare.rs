@@ -28,8 +28,8 @@ pub(crate) fn difference(step: &Step, ran: &Ran) -> Option<String> {
     }
     // Whole texts of what Phoenix or a reader takes apart.
     let exact = [
-        "config", "set", "pending", "clone", "create", "destroy", "resize", "template", "list",
-        "start",
+        "config", "set", "guest", "agent", "pending", "clone", "create", "destroy", "resize",
+        "template", "list", "start",
     ];
     let exact = exact.contains(&step.argv[1].as_str());
     let (wanted, got) = (told(stdout), told(&ran.stdout));

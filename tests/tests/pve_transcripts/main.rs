@@ -6,6 +6,7 @@
     reason = "a test program: its panic is its report"
 )]
 
+mod agent;
 mod compare;
 mod effects;
 mod normal;

@@ -29,6 +29,9 @@ pub(crate) struct Step {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) argv: Vec<String>,
+    /// None: /dev/null. `'x' * N` stands for a long text.
+    #[serde(default)]
+    stdin: Option<String>,
     #[serde(default)]
     pub(crate) background: bool,
     #[serde(default)]
@@ -84,6 +87,34 @@ pub(crate) struct Hook {
     pub(crate) config_owner: String,
 }
 
+impl Step {
+    /// What the tool read on its standard input.
+    pub(crate) fn input(&self) -> Vec<u8> {
+        let Some(text) = &self.stdin else {
+            return Vec::new();
+        };
+        match text
+            .strip_prefix("'x' * ")
+            .and_then(|count| count.parse().ok())
+        {
+            Some(count) => vec![b'x'; count],
+            None => text.clone().into_bytes(),
+        }
+    }
+
+    /// The guest whose agent a tool speaks with.
+    pub(crate) fn agent_of(&self) -> Option<u32> {
+        let words: Vec<&str> = self.argv.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["qm", "guest", _, vmid, ..] | ["qm", "agent", vmid, ..] => vmid.parse().ok(),
+            ["pvesh", _, path, ..] if path.contains("/agent/") => {
+                path.split("/qemu/").nth(1)?.split('/').next()?.parse().ok()
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Recording {
     /// Every folder with a `steps.json`, by name.
     pub(crate) fn all(folder: &Path) -> Vec<Self> {
@@ -129,7 +160,8 @@ impl Recording {
             None => self
                 .config_of_hook(vmid)
                 .or_else(|| self.config_of_output(vmid))
-                .or_else(|| self.config_of_clone(vmid)),
+                .or_else(|| self.config_of_clone(vmid))
+                .or_else(|| self.config_of_agent(vmid)),
         }
     }
 
@@ -141,6 +173,20 @@ impl Recording {
         of_guest
             .next()
             .is_some_and(|(_, change)| change.before.is_none())
+    }
+
+    /// A guest whose agent answers has one configured; the rest does not matter to those who ask it.
+    fn config_of_agent(&self, vmid: u32) -> Option<String> {
+        let answers = |step: &&Step| step.agent_of() == Some(vmid) && step.exit == 0;
+        let only_asked = |step: &Step| {
+            let about = step.argv.iter().any(|word| *word == vmid.to_string());
+            !about || step.agent_of().is_some()
+        };
+        self.steps.iter().find(answers)?;
+        self.steps
+            .iter()
+            .all(only_asked)
+            .then(|| "agent: 1\n".to_owned())
     }
 
     /// A clone tells what its source was: the same keys, and the volumes named in the task's output.
@@ -246,7 +292,7 @@ impl Recording {
                 ["qm", "destroy", of, ..] if *of == id => {
                     return Some(stderr.contains("is running"));
                 }
-                ["qm", "guest" | "agent", .., of, _] if *of == id && step.exit == 0 => {
+                ["qm", ..] if step.agent_of() == Some(vmid) && step.exit == 0 => {
                     return Some(true);
                 }
                 _ => {}

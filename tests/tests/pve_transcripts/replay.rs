@@ -13,6 +13,7 @@ use phoenix_tests::doubles::pve::PveRoot;
 use phoenix_tests::lab::control::QemuStatus;
 use phoenix_tests::lab::{LabError, Ran, Run, program};
 
+use crate::agent::{Agent, Script, serve};
 use crate::compare::difference;
 use crate::effects::Effects;
 use crate::recording::{Hook, Recording, Step};
@@ -26,6 +27,7 @@ pub(crate) struct Replay<'recording> {
     known: BTreeMap<u32, bool>,
     locks: BTreeMap<u32, Flock<File>>,
     background: Vec<(&'recording Step, JoinHandle<Result<Ran, LabError>>)>,
+    agents: BTreeMap<u32, Agent>,
     /// Recorded UPIDs and those of the double's same tasks.
     upids: BTreeMap<String, String>,
     pub(crate) compared: usize,
@@ -42,6 +44,7 @@ impl<'recording> Replay<'recording> {
             known: BTreeMap::new(),
             locks: BTreeMap::new(),
             background: Vec::new(),
+            agents: BTreeMap::new(),
             upids: BTreeMap::new(),
             compared: 0,
             wrong: Vec::new(),
@@ -223,6 +226,11 @@ impl<'recording> Replay<'recording> {
     fn play(&mut self, step: &'recording Step) {
         self.prepare(step);
         self.write_script(step);
+        if let Some(vmid) = step.agent_of() {
+            let socket = self.root.path().join(format!("run/qemu-server/{vmid}.qga"));
+            let agent = self.agents.entry(vmid).or_insert_with(|| serve(&socket));
+            *agent.lock().unwrap() = Script::of(step);
+        }
         let double = program("pve-double").unwrap();
         let mut argv = vec![double.display().to_string()];
         argv.extend(self.with_own_upids(step).unwrap());
@@ -230,6 +238,7 @@ impl<'recording> Replay<'recording> {
         let environment = [("PATH", "/usr/bin:/bin"), ("LAB_PVE_ROOT", root.as_str())];
         let run = Run::new(argv)
             .only_environment(&environment)
+            .stdin(step.input())
             .deadline(Duration::from_mins(1));
         let before = Effects::of(self.root.path());
         let running = std::thread::spawn(move || run.run());
@@ -252,7 +261,10 @@ impl<'recording> Replay<'recording> {
             Ok(mut ran) => {
                 ran.stderr = ran.stderr.replace(&root, "");
                 ran.stdout = ran.stdout.replace(&root, "");
-                difference(step, &ran).or_else(|| {
+                let asked = step
+                    .agent_of()
+                    .and_then(|vmid| self.agents.get(&vmid)?.lock().unwrap().difference(step));
+                difference(step, &ran).or(asked).or_else(|| {
                     let after = Effects::of(self.root.path());
                     after.difference(before?, step, self.root.path())
                 })

@@ -6,13 +6,10 @@ use crate::recording::Step;
 pub(crate) fn skip(step: &Step) -> Option<&'static str> {
     let words: Vec<&str> = step.argv.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [
-            "qm" | "pvesh",
-            "guest",
-            "exec" | "exec-status" | "passwd",
-            ..,
-        ] => Some("Phoenix speaks to the agent's socket itself"),
-        ["qm", "guest" | "agent", ..] => Some("needs a guest: shown by lab_node"),
+        ["qm", "guest", "passwd", ..] => Some("Phoenix sets no passwords"),
+        ["qm", "guest", "exec", .., last] if last.ends_with('&') => {
+            Some("a guest's own pace: shown by lab_node")
+        }
         ["qm", "list"]
             if step
                 .stdout
@@ -40,7 +37,6 @@ pub(crate) fn skip(step: &Step) -> Option<&'static str> {
 fn skip_write(path: &str) -> Option<&'static str> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
-        ["nodes", _, "qemu", _, "agent", ..] => Some("Phoenix speaks to the agent's socket itself"),
         ["nodes", _, "qemu", ..] => None,
         ["nodes", _, "lxc", ..] => Some("containers: the lab holds none yet"),
         ["nodes", _, "startall" | "stopall"] => Some("a guest's own pace: shown by lab_node"),
@@ -59,6 +55,7 @@ fn skip_get(path: &str, step: &Step) -> Option<&'static str> {
         | ["storage"]
         | ["nodes", _, "qemu", _, "config" | "pending" | "cloudinit"]
         | ["nodes", _, "tasks", _, "status" | "log"]
+        | ["nodes", _, "qemu", _, "agent", "exec-status"]
         | ["nodes", _, "qemu", _, "status", "current"]
         | ["nodes", "other" | "nonode", ..]
         | ["cluster", "ha" | "config", ..] => None,

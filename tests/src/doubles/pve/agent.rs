@@ -17,7 +17,7 @@ use crate::lab::{LabError, QgaConnection};
 const PING: Duration = Duration::from_secs(3);
 
 /// Commands that `qm guest cmd` has.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 20] = [
     "fsfreeze-freeze",
     "fsfreeze-status",
     "fsfreeze-thaw",
@@ -38,7 +38,6 @@ const COMMANDS: [&str; 21] = [
     "suspend-disk",
     "suspend-hybrid",
     "suspend-ram",
-    "set-user-password",
 ];
 
 /// `agent: 1`, `agent: enabled=1,…`.

@@ -30,6 +30,9 @@ impl Arguments {
             };
             let (name, value) = if let Some((name, value)) = name.split_once('=') {
                 (name, value.to_owned())
+            } else if name == "command" {
+                // Its value is mandatory, whatever it begins with.
+                (name, words.next().cloned().unwrap_or_default())
             } else {
                 let value = words.next_if(|next| option_name(next).is_none() && *next != "--");
                 (name, value.cloned().unwrap_or_else(|| "1".to_owned()))
