@@ -168,6 +168,12 @@ fn fifty_guests_start_at_once() {
     assert!(last_live < last_dead || last_dead < Duration::from_secs(3 * DEADLINE_SECONDS));
     hooks_were_short(&node);
     for vmid in PLAYED {
+        let refused = lab
+            .guest(vmid)
+            .agent_requests()
+            .into_iter()
+            .find(|asked| asked.starts_with("refused"));
+        assert_eq!(refused, None, "a question that played agents do not know");
         assert!(
             lab.guest(vmid)
                 .agent_requests()

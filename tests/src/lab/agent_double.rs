@@ -38,11 +38,14 @@ pub(super) struct AgentEnd {
 }
 
 /// Questions that change nothing in the guest.
-const QUESTIONS: [&str; 5] = [
+const QUESTIONS: [&str; 8] = [
     "facts",
     "plan_guest",
+    "inspect_guest",
+    "missing_paths",
     "swarm_view",
     "swarm_stacks",
+    "swarm_node_tasks",
     "stack_status",
 ];
 
@@ -149,8 +152,14 @@ async fn exec(arguments: &Value, log: &Path) -> Value {
     let input = STANDARD.decode(arguments["input-data"].as_str().unwrap_or_default());
     let input = input.unwrap_or_default();
     let asked = question(&input);
-    note(log, asked.as_deref().unwrap_or("a program of its own")).await;
-    let may = asked.is_some_and(|asked| QUESTIONS.contains(&asked.as_str()));
+    let asked = asked.unwrap_or_else(|| "a program of its own".to_owned());
+    let may = QUESTIONS.contains(&asked.as_str());
+    let told = if may {
+        asked
+    } else {
+        format!("refused: {asked}")
+    };
+    note(log, &told).await;
     let (code, stdout) = match (is_request && may, program("phoenix-guest-agent")) {
         (true, Ok(agent)) => run(&agent, &input).await.unwrap_or((1, Vec::new())),
         _ => (1, Vec::new()),

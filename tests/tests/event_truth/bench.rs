@@ -210,6 +210,7 @@ impl Bench {
         node.wait("the worker", SETTLE_LIMIT, || {
             let ran = self.phoenix("status --json");
             let status: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+            self.nothing_was_refused(&status);
             let busy = status["guests"]
                 .as_array()
                 .into_iter()
@@ -223,6 +224,21 @@ impl Bench {
             Ok(busy.map(ToString::to_string))
         })
         .unwrap();
+    }
+
+    /// A new question has to be allowed to the agents that are only played.
+    fn nothing_was_refused(&self, status: &Value) {
+        for guest in status["guests"].as_array().into_iter().flatten() {
+            let vmid = guest["vmid"]
+                .as_u64()
+                .and_then(|vmid| u32::try_from(vmid).ok())
+                .unwrap();
+            let asked = self.guest(vmid).agent_requests();
+            assert!(
+                !asked.iter().any(|asked| asked.starts_with("refused")),
+                "{asked:?}"
+            );
+        }
     }
 
     /// Every file of a real guest's disk, with its size and time.
