@@ -1,5 +1,6 @@
 //! The command line.
 
+mod docker_logins;
 mod stack;
 mod stack_input;
 mod stack_show;

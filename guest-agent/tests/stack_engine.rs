@@ -253,3 +253,46 @@ fn volumes_of_the_stack_go_and_others_stay() {
     assert_eq!(left, ["c", "d"]);
     assert_eq!(manager.work(&work)["succeeded"]["changes"], json!([]));
 }
+
+#[test]
+fn a_service_is_watched_for_as_long_as_its_monitor_says() {
+    let compose = |monitor: &str| {
+        format!(
+            "services: {{web: {{image: i, deploy: {{update_config: {{monitor: {monitor}}}}}}}}}"
+        )
+    };
+    // One that dies after a second and a half is not watched so long, or it is found out.
+    for (monitor, fails) in [("100ms", false), ("4s", true)] {
+        let mut manager = Manager::new(|_| None);
+        let swarm = std::sync::Arc::clone(&manager.swarm);
+        let dies = std::thread::spawn(move || {
+            let made = || {
+                !swarm
+                    .lock()
+                    .unwrap()
+                    .objects
+                    .get("services")
+                    .is_none_or(Vec::is_empty)
+            };
+            while !made() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+            let dead = ("failed", "it died");
+            let mut swarm = swarm.lock().unwrap();
+            swarm.task_states.insert("dev1_shop_web".to_owned(), dead);
+        });
+        let mut spec = plain(&compose(monitor));
+        spec["wait_seconds"] = json!(6);
+        let start = std::time::Instant::now();
+        let state = manager.deploy(&spec);
+        assert_eq!(state["failed"].is_object(), fails, "{monitor}: {state}");
+        if !fails {
+            assert!(
+                start.elapsed() < std::time::Duration::from_secs(5),
+                "not the default of 5 s"
+            );
+        }
+        dies.join().unwrap();
+    }
+}

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use phoenix_common::spec::{Compat, ComposeText};
+use phoenix_common::spec::{Compat, ComposeText, DroppedKeys};
 use phoenix_guest_agent::stack::compose::{Input, compose};
 use phoenix_guest_agent::stack::files::Files;
 use phoenix_guest_agent::stack::interpolate::{Environment, interpolate};
@@ -27,6 +27,7 @@ fn run(text: &str, compat: Compat) {
         files: Files::new([("f".to_owned(), b"x".to_vec())], None),
         directory: Some("/srv".to_owned()),
         compat,
+        dropped_keys: DroppedKeys::Warning,
         pinned: false,
     };
     if let Ok(outcome) = compose(&input) {

@@ -85,7 +85,7 @@ fn printable(character: char) -> char {
 
 /// Keys of stacks files whose values may be shown. Everything else there may be the value of a
 /// variable, also below a misspelt key.
-const SHOWN_KEYS: [&str; 13] = [
+const SHOWN_KEYS: [&str; 14] = [
     "$schema",
     "name",
     "source",
@@ -97,6 +97,7 @@ const SHOWN_KEYS: [&str; 13] = [
     "resolve_image",
     "on_failure",
     "rotate",
+    "dropped_keys",
     "version",
     "wait_seconds",
 ];

@@ -30,6 +30,18 @@ pub struct Hypervisor {
     pub gateway: Option<Gateway>,
     /// `None`: Proxmox's own tools on the node.
     pub pve_api: Option<PveApi>,
+    pub registries: Vec<Registry>,
+}
+
+/// A login to a registry of images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// As image references name it.
+    pub server: String,
+    pub username: String,
+    /// Absolute path of the file with the password.
+    pub password_file: PathBuf,
+    pub origin: Origin,
 }
 
 /// What pre-start does about a broken configuration.
@@ -135,6 +147,7 @@ impl Default for Hypervisor {
             },
             gateway: None,
             pve_api: None,
+            registries: Vec::new(),
         }
     }
 }

@@ -7,14 +7,15 @@ use base64::Engine as _;
 
 use super::Config;
 use super::guest::{ComposeFile, Guest, StackAssignment, Volume};
+use super::hypervisor::Registry;
 use super::origin::Origin;
 use super::stack::{Environment, Stack};
 use crate::digest::sha256_hex;
 use crate::fs::{FileError, read_limited};
 use crate::secret::Secret;
 use crate::spec::{
-    ComposeText, DockerSpec, FileContent, FileSpec, GpuSpec, GuestSpec, StackFile, StackSpec,
-    VolumeSpec,
+    ComposeText, DockerSpec, FileContent, FileSpec, GpuSpec, GuestSpec, RegistryLogin, StackFile,
+    StackSpec, VolumeSpec,
 };
 use crate::vmid::Vmid;
 
@@ -22,6 +23,11 @@ use crate::vmid::Vmid;
 pub(super) const COMPOSE_LIMIT_BYTES: u64 = 1 << 20;
 /// Largest file of an environment, in bytes: a Docker config holds less than 1000 KiB.
 pub(super) const FILE_LIMIT_BYTES: u64 = 1_024_000;
+
+/// Largest password file of a registry, in bytes: a token may be long.
+const PASSWORD_LIMIT_BYTES: u64 = 64 << 10;
+/// The registry of images that name none.
+const DOCKER_HUB: &str = "docker.io";
 
 /// Why the desired state of a guest or stack cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +45,12 @@ pub enum SpecError {
     #[error("source of {destination}, declared at {origin}")]
     GuestFile {
         destination: String,
+        origin: Box<Origin>,
+        source: Box<FileError>,
+    },
+    #[error("password of registry {server}, declared at {origin}")]
+    RegistryPassword {
+        server: String,
         origin: Box<Origin>,
         source: Box<FileError>,
     },
@@ -148,9 +160,11 @@ impl Config {
             .ok_or_else(|| SpecError::UnknownStack(stack.to_owned()))?;
         let nothing = Environment::default();
         let content = stack.environments.get(environment).unwrap_or(&nothing);
+        let compose = read_compose(stack)?;
         Ok(StackSpec {
             namespace: namespace.to_owned(),
-            compose: read_compose(stack)?,
+            registries: self.logins(&compose, content)?,
+            compose,
             variables: content
                 .variables
                 .iter()
@@ -162,6 +176,7 @@ impl Config {
             resolve_image: stack.resolve_image,
             on_failure: stack.on_failure,
             rotate: stack.rotate,
+            dropped_keys: stack.dropped_keys,
             pinned_to: match who {
                 WhoDeploys::Guest(vmid) => Some(vmid),
                 WhoDeploys::Operator => None,
@@ -216,6 +231,43 @@ fn file_content(guest: &Guest, file: &ComposeFile) -> Result<FileContent, SpecEr
         base64: Secret::new(base64::engine::general_purpose::STANDARD.encode(bytes)),
         mode: file.mode,
         owner: file.owner,
+    })
+}
+
+impl Config {
+    /// The logins that a stack may need: those whose server its compose file or a variable names. An image
+    /// without a server is Docker Hub's.
+    fn logins(
+        &self,
+        compose: &ComposeText,
+        content: &Environment,
+    ) -> Result<Vec<RegistryLogin>, SpecError> {
+        let named = |server: &str| {
+            let mut values = content.variables.values();
+            server == DOCKER_HUB
+                || compose.text.contains(server)
+                || values.any(|variable| variable.value.expose().contains(server))
+        };
+        let registries = self.hypervisor.registries.iter();
+        registries
+            .filter(|registry| named(&registry.server))
+            .map(login)
+            .collect()
+    }
+}
+
+fn login(registry: &Registry) -> Result<RegistryLogin, SpecError> {
+    let failed = |source| SpecError::RegistryPassword {
+        server: registry.server.clone(),
+        origin: Box::new(registry.origin.clone()),
+        source: Box::new(source),
+    };
+    let content = read_limited(&registry.password_file, PASSWORD_LIMIT_BYTES).map_err(failed)?;
+    let text = String::from_utf8_lossy(&content);
+    Ok(RegistryLogin {
+        server: registry.server.clone(),
+        username: registry.username.clone(),
+        password: Secret::new(text.trim_end_matches(['\r', '\n'])),
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::origin::Origin;
 use crate::secret::Secret;
-use crate::spec::{Compat, OnFailure, PlacementSpec, ResolveImage, Rotate};
+use crate::spec::{Compat, DroppedKeys, OnFailure, PlacementSpec, ResolveImage, Rotate};
 
 /// One stack, from `phoenix_stacks_config.json` and `stacks/<name>/phoenix.json` together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub struct Stack {
     pub resolve_image: ResolveImage,
     pub on_failure: OnFailure,
     pub rotate: Rotate,
+    pub dropped_keys: DroppedKeys,
     /// How long a deployment waits for changed services, in seconds.
     pub wait_seconds: u32,
     pub environments: BTreeMap<String, Environment>,

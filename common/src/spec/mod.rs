@@ -10,6 +10,7 @@ pub use file::{FileContent, FileOwner, FileSpec};
 pub use guest::{BaseSetupSpec, DockerSpec, GpuSpec, GuestSpec, UnattendedUpgradesSpec};
 pub use portainer::{PortainerAgentSpec, PortainerServerSpec, PortainerSpec};
 pub use stack::{
-    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,
+    Compat, ComposeText, DroppedKeys, OnFailure, PlacementSpec, RegistryLogin, ResolveImage,
+    Rotate, StackFile, StackSpec,
 };
 pub use volume::{VolumeSpec, mount_point_mistake, overlaps};

@@ -32,6 +32,12 @@ pub struct StackSpec {
     /// Sent only where it is switched off, as above.
     #[serde(default, skip_serializing_if = "Rotate::is_on")]
     pub rotate: Rotate,
+    /// Sent only where it is asked for, as above.
+    #[serde(default, skip_serializing_if = "DroppedKeys::is_warning")]
+    pub dropped_keys: DroppedKeys,
+    /// Logins to the registries of its images.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registries: Vec<RegistryLogin>,
     /// The guest that every task of the stack is pinned to, where the manifest assigns the stack to a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_to: Option<Vmid>,
@@ -138,4 +144,36 @@ impl Rotate {
     fn is_on(&self) -> bool {
         *self == Self::On
     }
+}
+
+/// What becomes of keys that harden or open a container and that a stack drops (`security_opt`, `privileged`, …).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DroppedKeys {
+    /// The author is told.
+    #[default]
+    Warning,
+    /// A stack with one is not deployed.
+    Error,
+}
+
+impl DroppedKeys {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    fn is_warning(&self) -> bool {
+        *self == Self::Warning
+    }
+}
+
+/// A login to a registry of images.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryLogin {
+    /// As image references name it: `registry.example:5000`, `docker.io`.
+    pub server: String,
+    pub username: String,
+    #[serde(with = "crate::secret::exposed")]
+    pub password: Secret,
 }

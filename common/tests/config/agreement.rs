@@ -41,6 +41,8 @@ fn full(path: &str) -> Value {
         }
         "phoenix_hypervisor_config.json" => {
             value["deployer"] = json!("swarm");
+            value["registries"] = json!([{"server": "registry.example:5000", "username": "ci",
+                "password_file": "secrets/registry_password"}]);
             value["swarm"] = json!({"name": "s", "default_address_pool": ["10.200.0.0/16"]});
             value["portainer"] = json!({"node": "pve1", "version": "2.39.6", "agent_version": "2.39.6",
                 "allow_vulnerable": true, "swarm_environment": "swarm", "admin_username": "admin"});
@@ -55,6 +57,7 @@ fn full(path: &str) -> Value {
             value["resolve_image"] = json!("always");
             value["on_failure"] = json!("rollback_stack");
             value["rotate"] = json!("off");
+            value["dropped_keys"] = json!("error");
             value["wait_seconds"] = json!(60);
             value["placement_constraints"] = json!(["node.role==worker"]);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use phoenix_common::spec::{Compat, OnFailure, ResolveImage, Rotate};
+use phoenix_common::spec::{Compat, DroppedKeys, OnFailure, ResolveImage, Rotate};
 use phoenix_common::untrusted::Untrusted;
 use phoenix_common::wire::{AgentFailure, FailureKind, Progress, WorkReport};
 
@@ -91,6 +91,9 @@ pub(super) struct Files {
     /// Whether changed configs and secrets get names of their own, or keep docker's plain ones.
     #[arg(long, value_enum, default_value = "on")]
     pub(super) rotate: RotateWord,
+    /// What becomes of keys that harden or open a container and have no effect in a stack.
+    #[arg(long, value_enum, default_value = "warning")]
+    pub(super) dropped_keys: DroppedKeysWord,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -154,6 +157,21 @@ impl From<RotateWord> for Rotate {
         match word {
             RotateWord::On => Self::On,
             RotateWord::Off => Self::Off,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum DroppedKeysWord {
+    Warning,
+    Error,
+}
+
+impl From<DroppedKeysWord> for DroppedKeys {
+    fn from(word: DroppedKeysWord) -> Self {
+        match word {
+            DroppedKeysWord::Warning => Self::Warning,
+            DroppedKeysWord::Error => Self::Error,
         }
     }
 }

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use phoenix_common::fs::{FileError, read_limited};
 use phoenix_common::secret::Secret;
 use phoenix_common::spec::{ComposeText, OnFailure, PlacementSpec, StackSpec};
+use phoenix_common::untrusted::Untrusted;
 
+use super::docker_logins;
 use super::stack::Files;
+use super::stack_show as show;
 use crate::paths::Paths;
 use crate::stack::{LocalStack, input};
 
@@ -73,6 +76,10 @@ pub(super) fn read(paths: &Paths, files: &Files) -> Result<LocalStack, InputErro
         let name = files.name.clone();
         return Err(InputError::Name { name });
     }
+    let (registries, notice) = docker_logins::logins();
+    if let Some(notice) = notice {
+        show::line(&format!("warning: {}", Untrusted(&notice)));
+    }
     Ok(LocalStack {
         spec: StackSpec {
             namespace: files.name.clone(),
@@ -87,6 +94,8 @@ pub(super) fn read(paths: &Paths, files: &Files) -> Result<LocalStack, InputErro
             resolve_image: files.resolve_image.into(),
             on_failure: OnFailure::None,
             rotate: files.rotate.into(),
+            dropped_keys: files.dropped_keys.into(),
+            registries,
             pinned_to: None,
             wait_seconds: 0,
         },

@@ -14,6 +14,7 @@ use super::live::{Live, LiveObject};
 use super::names::Namespace;
 use super::operation::{Call, Method, ObjectKind, Operation};
 use super::planner::{Step, fill_ids};
+use super::registry::{HEADER, Logins};
 use crate::docker::engine::Engine;
 use crate::docker::error::EngineError;
 
@@ -63,6 +64,7 @@ pub struct Writer<'run> {
     /// How long may still be waited for services.
     pub patience: Duration,
     pub namespace: &'run Namespace,
+    pub logins: Logins<'run>,
     /// Services written by this run, by name, with their ids.
     pub written: BTreeMap<String, String>,
     /// All that a write was tried on, whether it was answered or not.
@@ -91,6 +93,7 @@ impl<'run> Writer<'run> {
             warnings: Vec::new(),
             patience: Duration::from_secs(wait_seconds.into()),
             namespace,
+            logins: Logins::default(),
             written: BTreeMap::new(),
             touched: Touched::default(),
         }
@@ -182,7 +185,12 @@ impl<'run> Writer<'run> {
 
     pub async fn send(&self, call: &Call) -> Result<Value, EngineError> {
         match call.method {
-            Method::Post => self.engine.post(&call.path, &call.body, &[]).await,
+            Method::Post => {
+                let login = self.logins.header_of_service(&call.body);
+                let headers: Vec<(&str, &str)> =
+                    login.iter().map(|login| (HEADER, login.as_str())).collect();
+                self.engine.post(&call.path, &call.body, &headers).await
+            }
             Method::Delete => match self.engine.delete(&call.path).await {
                 // Removed already is removed.
                 Err(error) if error.is_not_found() => Ok(Value::Null),

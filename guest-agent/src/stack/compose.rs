@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use phoenix_common::spec::{Compat, ComposeText};
+use phoenix_common::spec::{Compat, ComposeText, DroppedKeys};
 
 use super::convert::{self, Desired};
 use super::fault::{Fault, Problem, Problems};
@@ -12,7 +12,7 @@ use super::interpolate::{self, Environment};
 use super::load::Load;
 use super::model::Stack;
 use super::names::Namespace;
-use super::notice::{Notices, Warning};
+use super::notice::{Notice, Notices, Warning};
 use super::yaml::{self, Value};
 use super::{merge, preflight, schema};
 
@@ -27,6 +27,7 @@ pub struct Input<'run> {
     /// Where relative bind sources start; `None`: they are refused.
     pub directory: Option<String>,
     pub compat: Compat,
+    pub dropped_keys: DroppedKeys,
     /// Whether all tasks stay on one node, so that local data stays with them.
     pub pinned: bool,
 }
@@ -54,6 +55,9 @@ pub fn compose_with(
 ) -> Result<Outcome, Problems> {
     let mut notices = Notices::default();
     let mut stack = load_all(input, &mut notices)?;
+    if input.dropped_keys == DroppedKeys::Error {
+        refuse(dropped(&notices))?;
+    }
     refuse(adjust(&mut stack))?;
     let desired = convert::convert(&input.namespace, &stack).map_err(Problems)?;
     refuse(preflight::check(&stack, &desired))?;
@@ -63,6 +67,21 @@ pub fn compose_with(
         desired,
         warnings: notices.0,
     })
+}
+
+/// The warnings of hardening that is lost, as mistakes.
+fn dropped(notices: &Notices) -> Vec<Problem> {
+    let lost = notices.0.iter().filter_map(|warning| {
+        let Notice::HardeningDropped { key } = &warning.notice else {
+            return None;
+        };
+        Some(Problem {
+            place: warning.place.clone(),
+            path: warning.path.clone(),
+            fault: Fault::HardeningDropped { key: key.clone() },
+        })
+    });
+    lost.collect()
 }
 
 fn load_all(input: &Input<'_>, notices: &mut Notices) -> Result<Stack, Problems> {

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use phoenix_common::retry::{Backoff, Deadline};
 use phoenix_common::untrusted::Untrusted;
+use serde_json::Value;
 
 use super::apply::Writer;
 use super::error::StackError;
 use super::health::{Health, Verdict, health};
 use super::names::Namespace;
-use super::tasks;
+use super::tasks::{self, RunningService};
 use crate::docker::error::EngineError;
 
-/// How long a service that was just written must run before it counts: a task that dies at once
-/// was running, too. Docker's default of `monitor`. It comes on top of what may be waited.
+/// How long a service that was just written must run before it counts, where its `update_config` has no `monitor`:
+/// a task that dies at once was running, too. Docker's default. It comes on top of what may be waited.
 const STEADY: Duration = Duration::from_secs(5);
 
 /// Returns when every service runs that was written, or that comes up still; `wait_seconds` is how long
@@ -28,7 +29,8 @@ pub async fn wait(writer: &mut Writer<'_>, wait_seconds: u32) -> Result<(), Stac
     let mut watch = Watch {
         namespace,
         shown: BTreeMap::new(),
-        steady_since: None,
+        steady_since: BTreeMap::new(),
+        longest: STEADY.max(Duration::from_secs(wait_seconds.into())),
     };
     let mut pauses = Backoff::new(Duration::from_millis(100), Duration::from_millis(700));
     loop {
@@ -77,7 +79,10 @@ struct Watch<'run> {
     namespace: &'run Namespace,
     /// The last line said of each service.
     shown: BTreeMap<String, String>,
-    steady_since: Option<Instant>,
+    /// Since when a service that was written runs.
+    steady_since: BTreeMap<String, Instant>,
+    /// Longest time that a service is watched for after it came up.
+    longest: Duration,
 }
 
 impl Watch<'_> {
@@ -87,11 +92,13 @@ impl Watch<'_> {
         let mut missing = Vec::new();
         let mut gave_up = Vec::new();
         let mut told = Vec::new();
+        let mut settling = false;
         for service in &services {
             let written = writer.written.contains_key(&service.name);
             let health = health(service, &tasks, written);
             let line = line(self.namespace.key_of(&service.name), &health);
             self.say(writer, &service.name, &line, &health);
+            settling |= written && !self.is_steady(service, health.verdict);
             match health.verdict {
                 Verdict::Runs if health.wanted == 0 && written => told.push(format!(
                     "service {} has no task: it wants none, or no node fits",
@@ -115,15 +122,24 @@ impl Watch<'_> {
             return Ok(Seen::GaveUp(gave_up));
         }
         if !missing.is_empty() {
-            self.steady_since = None;
             return Ok(Seen::NotYet(missing));
         }
-        let since = *self.steady_since.get_or_insert_with(Instant::now);
-        if !writer.written.is_empty() && since.elapsed() < STEADY {
+        if settling {
             return Ok(Seen::Settling);
         }
         writer.warnings.extend(told);
         Ok(Seen::AllRun)
+    }
+
+    /// Whether the service has run for as long as it is to be watched.
+    fn is_steady(&mut self, service: &RunningService, verdict: Verdict) -> bool {
+        if verdict != Verdict::Runs {
+            self.steady_since.remove(&service.name);
+            return false;
+        }
+        let now = Instant::now();
+        let since = *self.steady_since.entry(service.name.clone()).or_insert(now);
+        now.duration_since(since) >= monitor(&service.spec).min(self.longest)
     }
 
     /// One line per change. Services that run already and were not written are not spoken of.
@@ -136,6 +152,17 @@ impl Watch<'_> {
         }
         self.shown.insert(name.to_owned(), line.to_owned());
         writer.say(&format!("service {name}"), line);
+    }
+}
+
+/// `update_config.monitor`; the engine takes 0 for its default, too.
+fn monitor(spec: &Value) -> Duration {
+    let nanoseconds = spec
+        .pointer("/UpdateConfig/Monitor")
+        .and_then(Value::as_u64);
+    match nanoseconds {
+        None | Some(0) => STEADY,
+        Some(nanoseconds) => Duration::from_nanos(nanoseconds),
     }
 }
 

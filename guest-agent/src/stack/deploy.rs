@@ -16,6 +16,7 @@ use super::input::LocalStack;
 use super::live::Live;
 use super::names::Namespace;
 use super::planner::{Planned, Policy};
+use super::registry::Logins;
 use super::{binds, converge, input, planner, resolve, rollback, snapshot, status};
 use crate::docker::engine::Engine;
 
@@ -90,6 +91,7 @@ impl<'run> Run<'run> {
                 like_docker: false,
                 prune: spec.compat == Compat::Extended,
                 rotate: spec.rotate,
+                mends_image: spec.compat == Compat::Extended,
                 keeps: Keeps::of_api(version.major, version.minor),
                 mask,
             },
@@ -154,6 +156,7 @@ impl<'run> Run<'run> {
         }
         let mut writer = Writer::new(self.engine, progress, (&self.namespace, spec.wait_seconds));
         writer.changes = made;
+        writer.logins = Logins(&spec.registries);
         let mut before = None;
         let Err(failure) = self.rounds(&mut writer, &mut before).await else {
             return Ok(WorkReport {
@@ -201,8 +204,8 @@ impl<'run> Run<'run> {
     async fn look(&self) -> Result<(Planned, Live, Vec<String>), StackError> {
         let mut desired = self.outcome.desired.clone();
         let live = snapshot::read(self.engine, &self.namespace, &desired).await?;
-        let when = self.spec.resolve_image;
-        let unresolved = resolve::resolve(self.engine, &mut desired, &live, when).await;
+        let how = (self.spec.resolve_image, Logins(&self.spec.registries));
+        let unresolved = resolve::resolve(self.engine, &mut desired, &live, how).await;
         let planned = planner::plan(&self.namespace, &desired, &live, &self.policy);
         let planned = planned.map_err(|refusals| StackError::Refused {
             stack: self.spec.namespace.clone(),

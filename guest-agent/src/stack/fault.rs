@@ -184,6 +184,8 @@ pub enum Fault {
     Masked { message: String },
 
     // What the manifest adds.
+    #[error("`{key}` hardens or opens the container and has no effect in a stack")]
+    HardeningDropped { key: String },
     #[error("no service of that name in the compose file")]
     NoSuchService,
     #[error("file {name:?} is used by nothing in the compose file")]
@@ -235,6 +237,9 @@ impl Fault {
                 "give it the name of a `configs:` or `secrets:` entry, or of a `file:`/`env_file:` path".to_owned()
             }
             Self::RelativeBind { .. } => "write the absolute path on the node, or use a config".to_owned(),
+            Self::HardeningDropped { .. } => {
+                "take it out, or set `dropped_keys` to warning".to_owned()
+            }
             Self::LocalNetwork { .. } => "leave the driver out for an overlay".to_owned(),
             Self::BadConstraint { .. } => "write `node.labels.name == value` or `!=`".to_owned(),
             Self::DependencyCycle { .. } => "take one of them out of `depends_on`".to_owned(),

@@ -67,6 +67,7 @@ pub fn local_outcome(local: &LocalStack) -> Result<Outcome, StackError> {
         files: Files::read_with(local.reader, &local.directory),
         directory: Some(local.directory.clone()),
         compat: spec.compat,
+        dropped_keys: spec.dropped_keys,
         pinned: false,
     };
     compose_with(&input, |_| Vec::new()).map_err(|source| StackError::Input {
@@ -107,6 +108,7 @@ fn pure(spec: &StackSpec) -> Result<Outcome, Problems> {
         files: Files::new(contents(spec)?, None),
         directory: None,
         compat: spec.compat,
+        dropped_keys: spec.dropped_keys,
         pinned: spec.pinned_to.is_some(),
     };
     let outcome = compose_with(&input, |stack| place(stack, spec))?;

@@ -33,6 +33,7 @@ pub mod order;
 pub mod planner;
 pub mod ports;
 pub mod preflight;
+pub mod registry;
 pub mod remove;
 pub mod resolve;
 pub mod rollback;

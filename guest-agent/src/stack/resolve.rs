@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::convert::Desired;
 use super::live::Live;
+use super::registry::{HEADER, Logins};
 use super::spec::{IMAGE_LABEL, ServiceSpec};
 use super::text::image;
 use crate::docker::engine::Engine;
@@ -25,7 +26,7 @@ pub async fn resolve(
     engine: &Engine,
     desired: &mut Desired,
     live: &Live,
-    when: ResolveImage,
+    (when, logins): (ResolveImage, Logins<'_>),
 ) -> Vec<String> {
     let wanted: BTreeSet<String> = desired
         .services
@@ -36,7 +37,7 @@ pub async fn resolve(
     let Ok(engine) = engine.with_call_deadline(REGISTRY_DEADLINE) else {
         return Vec::new();
     };
-    let lookups = wanted.iter().map(|name| look_up(&engine, name));
+    let lookups = wanted.iter().map(|name| look_up(&engine, name, logins));
     let mut warnings = Vec::new();
     for (name, result) in wanted.iter().zip(join_all(lookups).await) {
         match result {
@@ -77,8 +78,15 @@ struct Resolved {
     platforms: Vec<Value>,
 }
 
-async fn look_up(engine: &Engine, name: &str) -> Result<Option<Resolved>, EngineError> {
-    let answer = engine.get(&format!("/distribution/{name}/json")).await?;
+async fn look_up(
+    engine: &Engine,
+    name: &str,
+    logins: Logins<'_>,
+) -> Result<Option<Resolved>, EngineError> {
+    let login = logins.header(name);
+    let headers: Vec<(&str, &str)> = login.iter().map(|login| (HEADER, login.as_str())).collect();
+    let path = format!("/distribution/{name}/json");
+    let answer = engine.get_with(&path, &headers).await?;
     let Some(digest) = answer.pointer("/Descriptor/digest").and_then(Value::as_str) else {
         return Ok(None);
     };

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use phoenix_common::secret::Secret;
-use phoenix_common::spec::{Compat, ComposeText, Rotate};
+use phoenix_common::spec::{Compat, ComposeText, DroppedKeys, Rotate};
 use phoenix_guest_agent::stack::compose::{Input, Outcome, compose};
 use phoenix_guest_agent::stack::diff::{Keeps, Mask};
 use phoenix_guest_agent::stack::files::Files;
@@ -29,6 +29,7 @@ pub(crate) fn policy(like_docker: bool, prune: bool) -> Policy {
         like_docker,
         prune,
         rotate: Rotate::On,
+        mends_image: false,
         keeps: Keeps::of_api(1, 41),
         mask: Mask::default(),
     }
@@ -96,6 +97,7 @@ pub(crate) fn outcome(case: &Case, index: usize, compat: Compat) -> Result<Outco
         ),
         directory: Some(directory),
         compat,
+        dropped_keys: DroppedKeys::Warning,
         pinned: false,
     };
     compose(&input).map_err(|problems| {

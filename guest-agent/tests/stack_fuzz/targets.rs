@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use phoenix_common::spec::{Compat, ComposeText, Rotate};
+use phoenix_common::spec::{Compat, ComposeText, DroppedKeys, Rotate};
 use phoenix_guest_agent::stack::compose::{Input, Outcome, compose};
 use phoenix_guest_agent::stack::diff::{Keeps, Mask};
 use phoenix_guest_agent::stack::fault::{Problem, Problems};
@@ -121,6 +121,7 @@ fn outcome(text: &str, compat: Compat) -> Result<Outcome, Problems> {
         files: Files::new(names.map(|name| (name.to_owned(), b"K=v\n".to_vec())), None),
         directory: Some("/srv".to_owned()),
         compat,
+        dropped_keys: DroppedKeys::Warning,
         pinned: false,
     })
 }
@@ -242,6 +243,7 @@ fn planned(engine: &EngineModel, outcome: &Outcome, rotate: Rotate) -> Result<Pl
         like_docker: false,
         prune: true,
         rotate,
+        mends_image: true,
         keeps: Keeps::of_api(1, 41),
         mask: Mask::default(),
     };

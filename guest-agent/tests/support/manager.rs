@@ -11,7 +11,7 @@ use super::guest::Guest;
 pub struct Manager {
     pub guest: Guest,
     pub engine: FakeEngine,
-    swarm: Arc<Mutex<FakeSwarm>>,
+    pub swarm: Arc<Mutex<FakeSwarm>>,
     jobs: u32,
 }
 

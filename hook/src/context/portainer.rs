@@ -4,8 +4,8 @@ use base64::Engine as _;
 use phoenix_common::config::{Guest, PortainerRole, StackAssignment, WhoDeploys};
 use phoenix_common::log::Chain;
 use phoenix_common::spec::{
-    ComposeText, OnFailure, PlacementSpec, PortainerAgentSpec, PortainerServerSpec, PortainerSpec,
-    ResolveImage, Rotate, StackFile, StackSpec,
+    ComposeText, DroppedKeys, OnFailure, PlacementSpec, PortainerAgentSpec, PortainerServerSpec,
+    PortainerSpec, ResolveImage, Rotate, StackFile, StackSpec,
 };
 
 use super::Context;
@@ -174,6 +174,8 @@ impl Context {
                 resolve_image: ResolveImage::default(),
                 on_failure: OnFailure::default(),
                 rotate: Rotate::default(),
+                dropped_keys: DroppedKeys::default(),
+                registries: Vec::new(),
                 pinned_to: None,
                 wait_seconds: WAIT_SECONDS,
             }),

@@ -94,6 +94,7 @@ pub(crate) const FLOORS: &[Floor] = &[
     on("guest-agent", "stack::planner", 0),
     on("guest-agent", "stack::ports", 0),
     on("guest-agent", "stack::preflight", 0),
+    on("guest-agent", "stack::registry", 0),
     on("guest-agent", "stack::schema", 0),
     on("guest-agent", "stack::shown", 0),
     on("guest-agent", "stack::spec", 0),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use phoenix_common::secret::Secret;
 use phoenix_common::spec::{
-    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,
+    Compat, ComposeText, DroppedKeys, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile,
+    StackSpec,
 };
 use phoenix_common::wire::{Progress, StackPlan, WorkReport};
 use phoenix_guest_agent::docker::engine::Engine;
@@ -190,6 +191,8 @@ pub(crate) fn spec(namespace: &str, compose: &str) -> StackSpec {
         resolve_image: ResolveImage::Changed,
         on_failure: OnFailure::None,
         rotate: Rotate::On,
+        dropped_keys: DroppedKeys::Warning,
+        registries: Vec::new(),
         pinned_to: None,
         wait_seconds: 60,
     }

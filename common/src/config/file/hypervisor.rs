@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::text::{
     AddressWithPrefix, CertificateFingerprint, GuestName, Host, HostPath, HttpsServer, ImagePrefix,
-    ImageVersion, PlainName,
+    ImageVersion, Line, PlainName,
 };
 use crate::config::guest::Deployer;
 use crate::config::hypervisor::PreStart;
@@ -35,6 +35,20 @@ pub(in crate::config) struct HypervisorFile {
     pub(in crate::config) portainer: PortainerEntry,
     pub(in crate::config) gateway: Option<GatewayEntry>,
     pub(in crate::config) pve_api: Option<PveApiEntry>,
+    /// Logins to registries of images, for the stacks that name them.
+    pub(in crate::config) registries: Vec<RegistryEntry>,
+}
+
+/// A login to a registry.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Registry")]
+pub(in crate::config) struct RegistryEntry {
+    /// As images name it: `registry.example:5000`, `docker.io`.
+    pub(in crate::config) server: Host,
+    pub(in crate::config) username: Line,
+    /// The file with the password, readable by root only, such as `secrets/registry_password`.
+    pub(in crate::config) password_file: HostPath,
 }
 
 /// Limits of the worker.

@@ -12,7 +12,9 @@ pub(super) use guest::{
     ComposeFileEntry, FeatureName, GuestEntry, GuestsFile, PortainerRoleName, StackReference,
     SwarmRoleName, VolumeEntry,
 };
-pub(super) use hypervisor::{HypervisorFile, PortainerEntry, PveApiEntry, RouteEntry};
+pub(super) use hypervisor::{
+    HypervisorFile, PortainerEntry, PveApiEntry, RegistryEntry, RouteEntry,
+};
 pub(super) use stack::{EnvironmentEntry, FileEntry, ServiceEntry, StackEntry, StacksFile};
 pub(super) use text::{
     Constraint, ENVIRONMENT_NAME_RULE, EnvironmentName, Form, SERVICE_NAME_RULE, STACK_NAME_RULE,

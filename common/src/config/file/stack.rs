@@ -9,7 +9,7 @@ use super::text::{
     AbsolutePath, ConfigName, Constraint, EnvironmentName, HostPath, Line, ServiceName, StackName,
     Value, VariableName,
 };
-use crate::spec::{Compat, OnFailure, ResolveImage, Rotate};
+use crate::spec::{Compat, DroppedKeys, OnFailure, ResolveImage, Rotate};
 
 /// The stacks of the estate.
 #[derive(Deserialize, JsonSchema)]
@@ -72,6 +72,10 @@ pub(in crate::config) struct StackEntry {
     #[serde(default)]
     #[schemars(with = "Option<RotateName>")]
     pub(in crate::config) rotate: Option<Rotate>,
+    /// What becomes of keys that harden or open a container and have no effect in a stack.
+    #[serde(default)]
+    #[schemars(with = "Option<DroppedKeysName>")]
+    pub(in crate::config) dropped_keys: Option<DroppedKeys>,
     /// How long a deployment waits for its services, in seconds.
     #[serde(default)]
     #[schemars(range(min = 1, max = 86_400))]
@@ -169,4 +173,15 @@ enum RotateName {
     On,
     /// Always docker's plain names; changed content is refused.
     Off,
+}
+
+/// The words of [`DroppedKeys`].
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "DroppedKeys")]
+enum DroppedKeysName {
+    /// The plan tells of them.
+    Warning,
+    /// A stack with one is not deployed.
+    Error,
 }

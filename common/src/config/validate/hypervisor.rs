@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::super::error::{ConfigError, Rule};
-use super::super::file::{HypervisorFile, PortainerEntry, PveApiEntry, RouteEntry};
-use super::super::hypervisor::{ApiTrust, Gateway, Hypervisor, PortainerSettings, PveApi, Route};
+use super::super::file::{HypervisorFile, PortainerEntry, PveApiEntry, RegistryEntry, RouteEntry};
+use super::super::hypervisor::{
+    ApiTrust, Gateway, Hypervisor, PortainerSettings, PveApi, Registry, Route,
+};
 use super::super::schema;
 use super::super::shape;
 use super::super::source::Place;
@@ -65,7 +67,21 @@ fn merged(file: HypervisorFile, place: &Place<'_>, errors: &mut Vec<ConfigError>
             Err(error) => errors.push(error),
         }
     }
+    settings.registries = registries(file.registries, &place.at("registries"));
     settings
+}
+
+fn registries(entries: Vec<RegistryEntry>, place: &Place<'_>) -> Vec<Registry> {
+    let folder = place.source.file.parent().unwrap_or(Path::new(""));
+    let entries = entries.into_iter().enumerate();
+    entries
+        .map(|(index, entry)| Registry {
+            server: entry.server.into(),
+            username: entry.username.into(),
+            password_file: folder.join(&*entry.password_file),
+            origin: place.item(index).origin(),
+        })
+        .collect()
 }
 
 fn pve_api(entry: PveApiEntry, place: &Place<'_>) -> Result<PveApi, ConfigError> {

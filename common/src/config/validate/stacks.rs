@@ -148,6 +148,7 @@ fn merged(
         entry.resolve_image = entry.resolve_image.or(part.resolve_image);
         entry.on_failure = entry.on_failure.or(part.on_failure);
         entry.rotate = entry.rotate.or(part.rotate);
+        entry.dropped_keys = entry.dropped_keys.or(part.dropped_keys);
         entry.wait_seconds = entry.wait_seconds.or(part.wait_seconds);
         for (key, content) in part.environments {
             let at = place.at("environments").at(&key);
@@ -174,6 +175,7 @@ fn merged(
         resolve_image: entry.resolve_image.unwrap_or_default(),
         on_failure: entry.on_failure.unwrap_or_default(),
         rotate: entry.rotate.unwrap_or_default(),
+        dropped_keys: entry.dropped_keys.unwrap_or_default(),
         wait_seconds: entry.wait_seconds.unwrap_or(WAIT_SECONDS),
         environments,
         origin,

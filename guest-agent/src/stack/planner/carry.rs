@@ -6,6 +6,7 @@ use super::Policy;
 use crate::stack::live::{Live, LiveObject};
 use crate::stack::operation::ObjectKind;
 use crate::stack::spec::{IMAGE_LABEL, ServiceMode, ServiceSpec};
+use crate::stack::text::image;
 
 /// Ids of the configs and secrets that exist; the others get theirs when they are created.
 pub fn fill_ids(spec: &mut ServiceSpec, live: &Live) {
@@ -43,6 +44,7 @@ pub(super) fn carry_over(spec: &mut ServiceSpec, existing: &LiveObject, policy: 
         && let Some(image) = old
             .pointer("/TaskTemplate/ContainerSpec/Image")
             .and_then(Value::as_str)
+        && !(policy.mends_image && is_other_image(image, &task.container_spec.image))
     {
         image.clone_into(&mut task.container_spec.image);
         if !policy.like_docker {
@@ -59,6 +61,18 @@ pub(super) fn carry_over(spec: &mut ServiceSpec, existing: &LiveObject, policy: 
         *replicas = old
             .pointer("/Mode/Replicated/Replicas")
             .and_then(Value::as_u64);
+    }
+}
+
+/// Whether name or tag differ; the digest is what the tag was resolved to.
+fn is_other_image(stored: &str, wanted: &str) -> bool {
+    let named = |text: &str| {
+        let reference = image::parse(text)?;
+        Some((reference.familiar, reference.tag))
+    };
+    match (named(stored), named(wanted)) {
+        (Some(stored), Some(wanted)) => stored != wanted,
+        _ => false,
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Policy {
     /// Removes what is of the stack and not in the file.
     pub prune: bool,
     pub rotate: Rotate,
+    /// An image that was set by hand goes back to the file's; docker leaves it while the file's text is the same.
+    pub mends_image: bool,
     pub keeps: Keeps,
     pub mask: Mask,
 }

@@ -3,6 +3,8 @@
 /// A reference in its parts. `familiar` is the name people write: without `docker.io/library/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReference {
+    /// The server: `docker.io` where none is named.
+    pub registry: String,
     pub familiar: String,
     pub tag: Option<String>,
     pub digest: Option<String>,
@@ -63,6 +65,7 @@ pub fn parse(text: &str) -> Option<ImageReference> {
         _ => format!("{domain}/{path}"),
     };
     Some(ImageReference {
+        registry: domain,
         familiar,
         tag: tag.map(str::to_owned),
         digest: digest.map(str::to_owned),

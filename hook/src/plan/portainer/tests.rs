@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use phoenix_common::observed::Observed;
 use phoenix_common::secret::Secret;
 use phoenix_common::spec::{
-    Compat, ComposeText, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile, StackSpec,
+    Compat, ComposeText, DroppedKeys, OnFailure, PlacementSpec, ResolveImage, Rotate, StackFile,
+    StackSpec,
 };
 use phoenix_common::vmid::Vmid;
 use serde_json::json;
@@ -45,6 +46,8 @@ fn spec(text: &str, files: &[(&str, &str)]) -> StackSpec {
         resolve_image: ResolveImage::default(),
         on_failure: OnFailure::default(),
         rotate: Rotate::default(),
+        dropped_keys: DroppedKeys::default(),
+        registries: Vec::new(),
         pinned_to: Some(vmid(1002)),
         wait_seconds: 1,
     }
