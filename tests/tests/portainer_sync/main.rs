@@ -214,7 +214,7 @@ async fn a_stack_that_fails_does_not_hold_up_the_others() {
         node.guest
             .containers()
             .iter()
-            .any(|one| one.name.starts_with("b"))
+            .any(|one| one.name.starts_with('b'))
     );
 }
 

@@ -153,12 +153,13 @@ impl Node {
 
     /// The server may have made another certificate since.
     pub(crate) fn certificate_is_known(&self) {
-        *self.certificate.lock().unwrap() = self.server.certificate_pem().to_owned();
+        let mut certificate = self.certificate.lock().unwrap();
+        self.server.certificate_pem().clone_into(&mut certificate);
     }
 
     /// One sync of Portainer.
     pub(crate) async fn sync(&self) -> PortainerEnding {
-        self.sync_within(Duration::from_secs(60)).await
+        self.sync_within(Duration::from_mins(1)).await
     }
 
     pub(crate) async fn sync_within(&self, deadline: Duration) -> PortainerEnding {
@@ -282,7 +283,7 @@ fn serve(
             }
             "guest-exec-status" => {
                 let pid = usize::try_from(arguments["pid"].as_u64().unwrap()).unwrap();
-                let output = outputs.get(pid - 1).unwrap();
+                let output = &outputs[pid - 1];
                 json!({"exited": true, "exitcode": 0, "out-data": output})
             }
             _ => json!({}),
