@@ -103,7 +103,7 @@ fn facts_tell_the_guest_and_its_docker() {
     assert_eq!(
         facts["ok"]["facts"]["docker"],
         json!({"known": {"running": {"version": "20.10.24", "api_version": "1.41",
-            "engine_id": "e", "swarm": "pending"}}})
+            "engine_id": "e", "swarm": "pending", "remains": {"only_worker": false}}}})
     );
 }
 
