@@ -65,7 +65,9 @@ fn only_what_should_act_acts() {
                 row.event, row.acts
             ));
         }
-        if !row.acts && is.record != was.record {
+        let called_off = classes.iter().any(|class| class.starts_with("migration"))
+            && was_only_awaited(&is.record);
+        if !row.acts && !called_off && is.record != was.record {
             wrong.push(format!("{}: the record changed: {}", row.event, is.record));
         }
     }
@@ -76,6 +78,12 @@ fn only_what_should_act_acts() {
         wrong.join("\n")
     );
     bench.unit_is_active();
+}
+
+/// The worker may have begun to wait for a guest that migrates here before the migration was given up: then its record
+/// says just that, and no step of anything.
+fn was_only_awaited(record: &serde_json::Value) -> bool {
+    record["outcome"] == "interrupted" && record["steps"] == serde_json::json!([])
 }
 
 #[test]
