@@ -2,14 +2,16 @@
 
 use std::fs::OpenOptions;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 
 use super::config::Config;
@@ -133,17 +135,10 @@ impl HookCall<'_> {
         let mut child = command.spawn()?;
         // The hook reads EOF at once.
         drop(child.stdin.take());
-        let errors = child
-            .stderr
-            .take()
-            .map(|pipe| std::thread::spawn(|| copy(pipe, std::io::stderr())));
         // Proxmox reads both to their ends before it looks for the child: whoever holds one open
         // in the background holds the task.
-        if let Some(pipe) = child.stdout.take() {
-            copy(pipe, std::io::stdout());
-        }
-        if let Some(errors) = errors {
-            let _ = errors.join();
+        if let (Some(output), Some(errors)) = (child.stdout.take(), child.stderr.take()) {
+            copy_both(output, errors)?;
         }
         Ok(child.wait()?)
     }
@@ -157,12 +152,45 @@ impl HookCall<'_> {
     }
 }
 
-fn copy(mut from: impl Read, mut to: impl Write) {
-    // Raw, as it comes.
-    let mut piece = [0; 4096];
-    while let Ok(length @ 1..) = from.read(&mut piece) {
-        let _ = to.write_all(&piece[..length]).and_then(|()| to.flush());
+/// Raw, as it comes, by one reader of both pipes (`run_command`): what is written one after the other stays so.
+fn copy_both(output: ChildStdout, errors: ChildStderr) -> Result<(), PveError> {
+    let failed = |errno: nix::Error| PveError::Double(errno.to_string());
+    let (mut output, mut errors) = (Some(output), Some(errors));
+    while output.is_some() || errors.is_some() {
+        let ends = output.iter().map(AsFd::as_fd);
+        let ends = ends.chain(errors.iter().map(AsFd::as_fd));
+        let mut ends: Vec<PollFd<'_>> = ends
+            .map(|end| PollFd::new(end, PollFlags::POLLIN))
+            .collect();
+        match poll(&mut ends, PollTimeout::NONE) {
+            Err(nix::Error::EINTR) => continue,
+            result => result.map_err(failed)?,
+        };
+        let mut ready = ends.iter().map(|end| end.any().unwrap_or(true));
+        let first = ready.next().unwrap_or_default();
+        let second = ready.next().unwrap_or_default();
+        drop(ready);
+        let (read_output, read_errors) = if output.is_some() {
+            (first, second)
+        } else {
+            (false, first)
+        };
+        if read_output {
+            output = output.and_then(|pipe| copy_piece(pipe, std::io::stdout()));
+        }
+        if read_errors {
+            errors = errors.and_then(|pipe| copy_piece(pipe, std::io::stderr()));
+        }
     }
+    Ok(())
+}
+
+/// What is there now; `None` at the end.
+fn copy_piece<R: Read>(mut from: R, mut to: impl Write) -> Option<R> {
+    let mut piece = [0; 4096];
+    let length = from.read(&mut piece).ok().filter(|length| *length > 0)?;
+    let _ = to.write_all(&piece[..length]).and_then(|()| to.flush());
+    Some(from)
 }
 
 /// Proxmox's tasks leak their own pipes into the hook, on the command line as 6, 7 and 10. They stay
