@@ -47,6 +47,8 @@ fn check_node(node: &Node, parts: &[&str]) -> Result<(), PveError> {
             255,
             format!("ssh: connect to host {name} port 22: No route to host"),
         )),
+        // Proxmox's own units say `localhost` (pve-guests.service).
+        ["nodes", "localhost", ..] => Ok(()),
         ["nodes", name, ..] if *name != node.name() => Err(PveError::died(
             11,
             format!(
