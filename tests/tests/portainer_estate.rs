@@ -45,7 +45,7 @@ fn estate() -> Option<Estate> {
         ("stacks/qdrant_service/docker-compose.yml", COMPOSE),
     ] {
         let path = format!("/etc/phoenix/{path}");
-        node.write(&path, text.as_bytes().to_vec(), 0o644).unwrap();
+        node.write(&path, text, 0o644).unwrap();
     }
     Some(estate)
 }
